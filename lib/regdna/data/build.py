@@ -1,0 +1,68 @@
+"""Make the files of a world: simulate them, or download them and align the genomes."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+
+from regdna import __version__
+from regdna.data.alignment import build_chain_file
+from regdna.data.genome import Genome
+from regdna.files import write_text
+from regdna.worlds.downloads import download
+from regdna.worlds.simulation import simulate
+
+log = logging.getLogger(__name__)
+
+
+def build_world(world):
+    """Make every file of a world that is not there yet.
+
+    Interrupted, it goes on where it was the next time; if the world's description has changed since, the files built
+    from the old one are made anew. ``world.ready`` is written last.
+
+    Parameters
+    ----------
+    world : regdna.worlds.catalogue.World
+    """
+    fingerprint = _fingerprint(world)
+    if not world.simulated:
+        download(world)
+    if _stamp(world.ready) == fingerprint:
+        log.info("world %s is complete at %s", world.name, world.built)
+        return
+    begun = world.built / "begun.json"
+    if _stamp(begun) != fingerprint and world.built.exists():
+        shutil.rmtree(world.built)
+    world.ready.unlink(missing_ok=True)
+    write_text(begun, json.dumps({"fingerprint": fingerprint}))
+    if world.simulated:
+        experiments = list(world.experiments.values())
+        simulate(world.description["simulation"], experiments, world.reference, world.tree, world.built)
+    else:
+        _align(world)
+    write_text(world.ready, json.dumps({"world": world.name, "fingerprint": fingerprint}))
+
+
+def _align(world):
+    missing = [species for species in world.relatives if not world.chain_path(species).exists()]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for species, _ in zip(missing, pool.map(_align_one, [world] * len(missing), missing)):
+            log.info("chains to %s are complete", species)
+
+
+def _align_one(world, species):
+    reference = Genome(world.genome_path(world.reference))
+    other = Genome(world.genome_path(species))
+    build_chain_file(reference, other, world.chain_path(species), **world.description["alignment"])
+
+
+def _fingerprint(world):
+    text = json.dumps(world.description, sort_keys=True) + (world.tree.read_text() if world.tree else "")
+    return hashlib.sha256(f"{__version__} {text}".encode()).hexdigest()
+
+
+def _stamp(path):
+    return json.loads(path.read_text())["fingerprint"] if path.exists() else None

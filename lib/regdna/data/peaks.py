@@ -1,0 +1,105 @@
+"""Peaks: BED and narrowPeak files, read strictly."""
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+
+BED_FIELDS = ("chrom", "start", "end", "name", "score", "strand")
+
+
+def read_peaks(path, genome=None):
+    """Read a BED or narrowPeak file.
+
+    Comment, ``track`` and ``browser`` lines and blank lines are skipped; fields beyond the fourth are not needed and
+    not kept. The file's order is kept.
+
+    Parameters
+    ----------
+    path : path
+        BED3 or more columns, tab- or space-separated, optionally gzipped.
+    genome : regdna.data.genome.Genome, optional
+        If given, chromosome names are turned into the genome's own and ends are held against its lengths.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns chrom (str), start, end (int64, 0-based half-open), name (str; ``peak<line>`` where the file has none).
+
+    Raises
+    ------
+    ValueError
+        On the first malformed line, with file, line and field: too few fields, a coordinate that is no integer or
+        negative, an end not after its start, an end beyond the chromosome, an unknown chromosome; or if there is no peak.
+    """
+    path = Path(path)
+    rows, own_names = [], {}
+    for number, line in enumerate(_lines(path), 1):
+        if not line.strip() or line.startswith(("#", "track", "browser")):
+            continue
+        where = f"{path} line {number}"
+        fields = line.rstrip("\r\n").split("\t" if "\t" in line else None)
+        if len(fields) < 3:
+            raise ValueError(f"{where}: {len(fields)} field(s); a BED line has at least chrom, start and end")
+        chrom, start, end = fields[0], *(_coordinate(fields[i], BED_FIELDS[i], where) for i in (1, 2))
+        if end <= start:
+            raise ValueError(f"{where}: end {end} is not after start {start}")
+        if genome is not None:
+            if chrom not in own_names:
+                try:
+                    own_names[chrom] = genome.name(chrom)
+                except KeyError as error:
+                    raise ValueError(f"{where}: {error.args[0]}") from error
+            chrom = own_names[chrom]
+            if end > genome.lengths[chrom]:
+                raise ValueError(f"{where}: end {end} is beyond {chrom}, which has {genome.lengths[chrom]} bases")
+        name = fields[3] if len(fields) > 3 and fields[3] not in ("", ".") else f"peak{number}"
+        rows.append((chrom, start, end, name))
+    if not rows:
+        raise ValueError(f"{path}: holds no peak")
+    return pd.DataFrame(rows, columns=list(BED_FIELDS[:4])).astype({"start": "int64", "end": "int64"})
+
+
+def widen(peaks, width, lengths):
+    """Set every peak to one width around its center.
+
+    Point-like peaks (ChIP-exo) say where, not how wide; a bin needs an interval. At a chromosome's end the window is
+    shifted inwards so that it keeps its width.
+
+    Parameters
+    ----------
+    peaks : pandas.DataFrame
+        As from :func:`read_peaks`.
+    width : int
+        New width in bases.
+    lengths : dict of str to int
+        Chromosome lengths in bases.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    length = peaks["chrom"].map(lengths)
+    start = ((peaks["start"] + peaks["end"]) // 2 - width // 2).clip(lower=0)
+    start = start.where(start + width <= length, (length - width).clip(lower=0))
+    return peaks.assign(start=start, end=(start + width).clip(upper=length))
+
+
+def _lines(path):
+    if not path.exists():
+        raise FileNotFoundError(f"peak file {path} does not exist")
+    try:
+        with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as file:
+            yield from file
+    except (EOFError, OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: truncated, damaged or not a text file ({error})") from error
+
+
+def _coordinate(text, field, where):
+    try:
+        value = int(text)
+    except ValueError:
+        raise ValueError(f"{where}: {field} {text!r} is not an integer") from None
+    if value < 0:
+        raise ValueError(f"{where}: {field} {value} is negative")
+    return value

@@ -1,0 +1,48 @@
+"""What an assay of the simulated reference would report: peaks at what is alive there."""
+
+import numpy as np
+import pandas as pd
+
+
+def call_peaks(experiments, elements, sites, rng):
+    """Make the peaks of every experiment.
+
+    An experiment either reads the open ``sites`` of a factor (its motif under selection inside an open element; a
+    decoy, closed in this cell type, is not read), or the open ``elements`` of some kinds.
+
+    Parameters
+    ----------
+    experiments : list of dict
+        The ``experiments`` of a world description; ``share`` of the sites is read (1 by default), peaks are centered
+        within ``jitter`` bases of the site and are ``width`` bases wide.
+    elements, sites : pandas.DataFrame
+        Alive on the reference: columns kind (of the element), chrom, start, end (0-based half-open) and, for sites, factor.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        By experiment: chrom, start, end, name, signal, summit (offset from start), sorted by position.
+    """
+    return {experiment["name"]: _peaks(experiment, elements, sites, rng) for experiment in experiments}
+
+
+def _peaks(experiment, elements, sites, rng):
+    if experiment["reads"] == "sites":
+        chosen = sites[(sites["factor"] == experiment["motif"]) & (sites["kind"] != "closed")]
+        chosen = chosen[rng.random(len(chosen)) < experiment.get("share", 1.0)]
+    else:
+        chance = elements["kind"].map(experiment["kinds"]).fillna(0.0)
+        chosen = elements[rng.random(len(elements)) < chance]
+    width, jitter = experiment["width"], experiment.get("jitter", 5)
+    summit = (chosen["start"] + chosen["end"]).to_numpy() // 2 + rng.integers(-jitter, jitter + 1, len(chosen))
+    start = np.maximum(summit - width // 2, 0)
+    peaks = pd.DataFrame(
+        {"chrom": chosen["chrom"], "start": start, "end": start + width, "summit": summit - start}
+    ).assign(signal=np.round(rng.gamma(4.0, 2.0, len(chosen)), 3))
+    peaks = peaks.sort_values(["chrom", "start"], key=_by_number, kind="stable").reset_index(drop=True)
+    return peaks.assign(name=[f"{experiment['name']}_{i}" for i in range(1, len(peaks) + 1)])
+
+
+def _by_number(column):
+    return column.str.removeprefix("chr").astype(int) if column.name == "chrom" else column

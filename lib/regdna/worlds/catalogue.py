@@ -1,0 +1,188 @@
+"""Worlds by name: one YAML file each, and where its files lie."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from regdna.worlds import tree as trees
+from regdna.worlds.writers import chain_name
+
+PROJECT = Path(__file__).resolve().parents[3]
+CATALOGUE = PROJECT / "data" / "worlds"
+SPLITS = ("train", "validation", "test")
+
+
+def cache_folder():
+    """Folder of downloaded files: the environment variable REGDNA_DATA, or ``data/cache`` of the project."""
+    return Path(os.environ.get("REGDNA_DATA") or PROJECT / "data" / "cache")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A public file: its path below the world's download folder, its URL and its SHA-256."""
+
+    path: str
+    url: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class World:
+    """A reference genome, its relatives, experiments on the reference, and a split by chromosome.
+
+    Attributes
+    ----------
+    name, title : str
+    simulated : bool
+    reference : str
+    relatives : tuple of str
+        Nearest first.
+    distances : dict of str to float
+        Substitutions per site from the reference, where a tree is given; else empty.
+    experiments : dict of str to dict
+        By name, as the YAML file describes them.
+    test_chromosomes, validation_chromosomes : frozenset of str
+    aliases : dict of str to str
+        Other names of reference chromosomes.
+    peak_width : int or None
+        Width in bases that point-like peaks are set to.
+    tree : pathlib.Path or None
+        Newick file of the clade.
+    description : dict
+        The whole YAML file.
+    downloaded, built : pathlib.Path
+        Folders of files fetched from their public source and of files made here.
+    """
+
+    name: str
+    title: str
+    simulated: bool
+    reference: str
+    relatives: tuple
+    experiments: dict
+    test_chromosomes: frozenset
+    validation_chromosomes: frozenset
+    downloaded: Path
+    built: Path
+    description: dict = field(repr=False)
+    distances: dict = field(default_factory=dict)
+    aliases: dict = field(default_factory=dict)
+    peak_width: int | None = None
+    tree: Path | None = None
+
+    def split(self, chrom):
+        """Say which part a reference chromosome belongs to: train, validation or test."""
+        if chrom in self.test_chromosomes:
+            return "test"
+        return "validation" if chrom in self.validation_chromosomes else "train"
+
+    def genome_path(self, species):
+        """Path of a genome, downloaded or built."""
+        source = self.sources.get(("genome", species))
+        return self.downloaded / source.path if source else self.built / "genomes" / f"{species}.fa"
+
+    def chain_path(self, species):
+        """Path of the chain file from the reference to a relative."""
+        return self.built / "chains" / chain_name(self.reference, species)
+
+    def peaks_path(self, experiment):
+        """Path of an experiment's peaks.
+
+        Raises
+        ------
+        KeyError
+            If the world has no such experiment; the message lists those it has.
+        """
+        if experiment not in self.experiments:
+            known = ", ".join(self.experiments)
+            raise KeyError(f"world {self.name} has no experiment {experiment!r}; it has {known}")
+        source = self.sources.get(("peaks", experiment))
+        return self.downloaded / source.path if source else self.built / "peaks" / f"{experiment}.narrowPeak"
+
+    @property
+    def sources(self):
+        """The public files of the world; dict of (``genome`` or ``peaks``, name) to Source."""
+        genomes = {("genome", g["name"]): g for g in self.description.get("genomes", ())}
+        peaks = {("peaks", name): e for name, e in self.experiments.items()}
+        return {
+            key: Source(entry["path"], entry["url"], entry["sha256"])
+            for key, entry in (genomes | peaks).items()
+            if "url" in entry
+        }
+
+    @property
+    def ready(self):
+        """Path of the stamp that says that the world's files are complete."""
+        return self.built / "ready.json"
+
+
+def world_names():
+    """List the worlds of the catalogue, sorted."""
+    return sorted(path.stem for path in CATALOGUE.glob("*.yaml"))
+
+
+def open_world(name, catalogue=CATALOGUE, built=None):
+    """Open a world by its name. Its files need not exist yet; ``regdna world NAME`` makes them.
+
+    Parameters
+    ----------
+    name : str
+    catalogue : path
+        Folder of world descriptions.
+    built : path, optional
+        Folder for built files, ``data/built/<name>`` of the project by default.
+
+    Returns
+    -------
+    World
+
+    Raises
+    ------
+    ValueError
+        If there is no such world, or its description lacks a field or names an unknown species; the file is named.
+    """
+    text = _description(name, Path(catalogue))
+    path = Path(catalogue) / f"{name}.yaml"
+    try:
+        tree = Path(catalogue) / text["tree"] if "tree" in text else None
+        distances = trees.distances(trees.read_tree(tree), text["reference"]) if tree else {}
+        genomes = [genome["name"] for genome in text.get("genomes", ())]
+        relatives = tuple(distances) or tuple(name for name in genomes if name != text["reference"])
+        return World(
+            name=text["name"],
+            title=text["title"],
+            simulated=text["simulated"],
+            reference=text["reference"],
+            relatives=relatives,
+            distances=distances,
+            tree=tree,
+            experiments={e["name"]: e for e in text["experiments"]},
+            test_chromosomes=frozenset(text["test_chromosomes"]),
+            validation_chromosomes=frozenset(text["validation_chromosomes"]),
+            aliases=text.get("chromosome_aliases", {}),
+            peak_width=text.get("peak_width"),
+            downloaded=cache_folder() / text["name"],
+            built=Path(built) if built else PROJECT / "data" / "built" / text["name"],
+            description=text,
+        )
+    except KeyError as error:
+        raise ValueError(f"{path}: {error.args[0]!r} is missing or unknown") from error
+
+
+def _description(name, catalogue):
+    path = catalogue / f"{name}.yaml"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in catalogue.glob("*.yaml"))) or "none"
+        raise ValueError(f"no world named {name!r} in {catalogue}; worlds: {known}")
+    try:
+        text = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not valid YAML ({error})") from error
+    return _merge(_description(text["extends"], catalogue), text) if "extends" in text else text
+
+
+def _merge(base, changes):
+    both = {key: _merge(base[key], changes[key]) for key in base.keys() & changes if isinstance(base[key], dict)}
+    return base | changes | both

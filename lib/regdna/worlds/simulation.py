@@ -1,0 +1,115 @@
+"""The simulated world, from a seed to files on disk."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from regdna.files import write_table
+from regdna.worlds import tree as trees
+from regdna.worlds.assays import call_peaks
+from regdna.worlds.elements import build_classes, draw_bases, lay_out
+from regdna.worlds.evolution import Evolution, Lineage, decay_cpg
+from regdna.worlds.homology import true_chains
+from regdna.worlds.writers import chain_name, write_chains, write_fasta, write_narrowpeak
+
+log = logging.getLogger(__name__)
+
+# Chromosomes 1 to 10 of hg38 in megabases: the simulated ones have their proportions.
+HUMAN_MEGABASES = (248.96, 242.19, 198.30, 190.21, 181.54, 170.81, 159.35, 145.14, 138.39, 133.80)
+
+
+def simulate(plan, experiments, reference, tree_path, folder):
+    """Simulate a clade and write its files.
+
+    Written below ``folder``: ``genomes/<species>.fa`` with ``.fai``, ``chains/<reference>To<Species>.over.chain.gz``,
+    ``peaks/<experiment>.narrowPeak``, ``truth/elements.tsv.gz`` and ``truth/sites.tsv.gz`` (reference coordinates, and
+    for each species whether the element or site is still under selection there). Equal arguments give equal bytes.
+
+    Parameters
+    ----------
+    plan : dict
+        The ``simulation`` section of a world description.
+    experiments : list of dict
+    reference : str
+        The species that is assayed.
+    tree_path : path
+        Newick file, branch lengths in substitutions per site.
+    folder : path
+    """
+    folder = Path(folder)
+    root = trees.read_tree(tree_path)
+    rng = np.random.default_rng(plan["seed"])
+    names = [f"chr{i}" for i in range(1, len(HUMAN_MEGABASES) + 1)]
+    lengths = np.round(plan["size"] * np.array(HUMAN_MEGABASES) / sum(HUMAN_MEGABASES)).astype(int)
+
+    classes, motifs = build_classes(plan)
+    layout, site_class = lay_out(plan, lengths, classes, motifs, rng)
+    codes = draw_bases(site_class, classes, rng)
+    decay_cpg(codes, site_class < classes.backgrounds, 1 - plan["cpg_kept"], rng)
+    ancestor = Lineage(
+        codes,
+        np.arange(1, len(codes) + 1, dtype=np.int32),
+        site_class,
+        np.cumsum(lengths),
+        np.ones(len(layout.elements), bool),
+        np.ones(len(layout.sites), bool),
+    )
+    evolution = Evolution(plan["rates"], layout, classes, len(codes), rng)
+    alive = {}
+    reference_lineage = None
+    for name, lineage in _species(root, ancestor, evolution, reference):
+        log.info("simulated %s", name)
+        chromosomes = np.split(lineage.codes, lineage.ends[:-1])
+        write_fasta(folder / "genomes" / f"{name}.fa", dict(zip(names, chromosomes)))
+        alive[name] = lineage.element_alive, lineage.site_alive
+        if name == reference:
+            reference_lineage = lineage
+        else:
+            chains = true_chains(reference_lineage, lineage, names)
+            write_chains(folder / "chains" / chain_name(reference, name), chains)
+    elements, sites = _truth(layout, reference_lineage, evolution, names, alive)
+    write_table(folder / "truth" / "elements.tsv.gz", elements)
+    write_table(folder / "truth" / "sites.tsv.gz", sites)
+    living = [table[table[reference] & (table["start"] >= 0)] for table in (elements, sites)]
+    for name, peaks in call_peaks(experiments, *living, rng).items():
+        columns = (peaks[column] for column in ("chrom", "start", "end", "name", "signal", "summit"))
+        write_narrowpeak(folder / "peaks" / f"{name}.narrowPeak", *columns)
+
+
+def _species(branch, lineage, evolution, reference):
+    """Yield (species, lineage) depth first, the branch that leads to the reference before the others."""
+    if not branch.children:
+        yield branch.name, lineage
+    for child in sorted(branch.children, key=lambda child: reference not in trees.species(child)):
+        yield from _species(child, evolution.along(lineage, child.length), evolution, reference)
+
+
+def _truth(layout, lineage, evolution, names, alive):
+    position = evolution.positions(lineage)
+    chrom_start = np.r_[0, lineage.ends[:-1]]
+
+    def locate(table, which):
+        first, last = position[table["start"]], position[table["end"] - 1]
+        start, end = np.minimum(first, last), np.maximum(first, last) + 1
+        chrom = np.searchsorted(lineage.ends, start, "right").clip(max=len(names) - 1)
+        there = (first >= 0) & (last >= 0)
+        offset = chrom_start[chrom]
+        located = pd.DataFrame(
+            {
+                "chrom": np.where(there, np.array(names)[chrom], "."),
+                "start": np.where(there, start - offset, -1),
+                "end": np.where(there, end - offset, -1),
+            }
+        )
+        if "strand" in table:
+            turned = (first > last) != (table["strand"] == "-").to_numpy()
+            located["strand"] = np.where(turned, "-", "+")
+        return located.assign(**{species: state[which] for species, state in alive.items()})
+
+    elements = layout.elements[["kind"]].join(locate(layout.elements, 0))
+    elements.insert(0, "element", np.arange(len(elements)))
+    sites = layout.sites[["element", "factor", "motif"]].join(locate(layout.sites, 1))
+    sites.insert(1, "kind", layout.elements["kind"].to_numpy()[sites["element"]])
+    return elements, sites

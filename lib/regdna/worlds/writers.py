@@ -1,0 +1,111 @@
+"""The file formats of a world: FASTA with its index, UCSC chains, narrowPeak."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from regdna import ALPHABET
+from regdna.files import atomic, write_text
+
+LINE = 60  # bases on a FASTA line
+_LETTERS = np.frombuffer(ALPHABET.encode(), np.uint8)
+
+
+class Chain(NamedTuple):
+    """One chain: gap-free blocks, collinear on both genomes.
+
+    Attributes
+    ----------
+    score : int
+    t_name, t_size
+        Chromosome of the genome one lifts from, and its length in bases.
+    q_name, q_size
+        Chromosome of the genome one lifts to, and its length in bases.
+    minus : bool
+        Whether the blocks lie on the reverse strand of ``q_name``.
+    t_start, q_start, size : int arrays, shape (blocks,)
+        0-based starts, ascending in both; ``q_start`` counts on the chain's strand, as the format wants it.
+    """
+
+    score: int
+    t_name: str
+    t_size: int
+    q_name: str
+    q_size: int
+    minus: bool
+    t_start: np.ndarray
+    q_start: np.ndarray
+    size: np.ndarray
+
+
+def chain_name(reference, other):
+    """Name a chain file as UCSC does: ``hg38ToMm10.over.chain.gz``."""
+    return f"{reference}To{other[0].upper()}{other[1:]}.over.chain.gz"
+
+
+def write_fasta(path, sequences):
+    """Write sequences as FASTA, and a samtools-style ``.fai`` index beside it.
+
+    Parameters
+    ----------
+    path : path
+    sequences : dict of str to uint8 array of codes, shape (L,)
+    """
+    index, offset = [], 0
+    with atomic(path) as temporary, open(temporary, "wb") as file:
+        for name, codes in sequences.items():
+            header = f">{name}\n".encode()
+            file.write(header)
+            offset += len(header)
+            index.append(f"{name}\t{len(codes)}\t{offset}\t{LINE}\t{LINE + 1}\n")
+            letters = _LETTERS[codes]
+            whole = len(codes) // LINE * LINE
+            lines = np.full((whole // LINE, LINE + 1), ord("\n"), np.uint8)
+            lines[:, :LINE] = letters[:whole].reshape(-1, LINE)
+            tail = letters[whole:].tobytes() + b"\n" if len(codes) > whole else b""
+            file.write(lines.tobytes())
+            file.write(tail)
+            offset += lines.size + len(tail)
+    write_text(f"{path}.fai", "".join(index))
+
+
+def write_chains(path, chains):
+    """Write chains in the UCSC format, best score first.
+
+    Format: https://genome.ucsc.edu/goldenPath/help/chain.html
+
+    Parameters
+    ----------
+    path : path
+        Gzipped if it ends in ``.gz``.
+    chains : iterable of Chain
+    """
+    text = []
+    for number, chain in enumerate(sorted(chains, key=lambda chain: -chain.score), 1):
+        t_end, q_end = chain.t_start + chain.size, chain.q_start + chain.size
+        text.append(
+            f"chain {chain.score} {chain.t_name} {chain.t_size} + {chain.t_start[0]} {t_end[-1]} "
+            f"{chain.q_name} {chain.q_size} {'-' if chain.minus else '+'} {chain.q_start[0]} {q_end[-1]} {number}\n"
+        )
+        size = chain.size.tolist()
+        t_gap, q_gap = (chain.t_start[1:] - t_end[:-1]).tolist(), (chain.q_start[1:] - q_end[:-1]).tolist()
+        text.append("".join([f"{s}\t{t}\t{q}\n" for s, t, q in zip(size, t_gap, q_gap)]))
+        text.append(f"{size[-1]}\n\n")
+    write_text(path, "".join(text))
+
+
+def write_narrowpeak(path, chrom, start, end, name, signal, summit):
+    """Write peaks as ENCODE narrowPeak (BED6+4); p and q values are given as -1, not computed.
+
+    Parameters
+    ----------
+    path : path
+    chrom, name : sequences of str, length N
+    start, end : int arrays, shape (N,), 0-based half-open
+    signal : float array, shape (N,)
+    summit : int array, shape (N,)
+        Offset of the summit from ``start`` in bases.
+    """
+    score = np.clip(np.round(100 * np.asarray(signal)), 0, 1000).astype(int)
+    rows = zip(chrom, start, end, name, score, signal, summit)
+    write_text(path, "".join(f"{c}\t{s}\t{e}\t{n}\t{k}\t.\t{g:.3f}\t-1\t-1\t{p}\n" for c, s, e, n, k, g, p in rows))
