@@ -37,7 +37,10 @@ def atomic(path):
 
 
 def write_bytes(path, content):
-    """Write bytes atomically; a path that ends in ``.gz`` is gzipped, with no time stamp, so that equal content gives equal files."""
+    """Write bytes atomically, gzipped if the path ends in ``.gz``.
+
+    The gzip header has no time stamp, so that equal content gives equal files.
+    """
     with atomic(path) as temporary, open(temporary, "wb") as file:
         if Path(path).suffix == ".gz":
             with gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=file, mtime=0) as zipped:

@@ -60,7 +60,7 @@ def _fasta(genome):
 
 
 def _blocks(hit, offset):
-    """Turn a hit into (where, blocks): where is (chromosome, its length, minus); blocks has rows t_start, q_start, size."""
+    """Turn a hit into (where, blocks): (chromosome, its length, minus), and rows of t_start, q_start, size."""
     minus = hit.strand < 0
     cigar = hit.cigar[::-1] if minus else hit.cigar
     t, q = offset + hit.q_st, (hit.ctg_len - hit.r_en if minus else hit.r_st)

@@ -114,7 +114,8 @@ def read_chains(path, cache=None):
     FileNotFoundError
         If the file is absent.
     ValueError
-        If it is no chain file, is truncated, or a chain's blocks disagree with its header; file, line and chain are named.
+        If it is no chain file, is truncated, or a chain's blocks disagree with its header; file, line and chain are
+        named.
     """
     path = Path(path)
     if not path.exists():
@@ -194,8 +195,14 @@ def _arrays(headers, numbers, fail):
     size, t_step, q_step = table[:, 0], table[:, 0] + table[:, 1], table[:, 0] + table[:, 2]
     for wrong, problem in (
         (np.minimum.reduceat(table.min(axis=1), first) < 0, "negative number in a block line"),
-        (np.add.reduceat(t_step, first) != t_end - t_start, "its blocks do not end where the header says (first genome)"),
-        (np.add.reduceat(q_step, first) != q_end - q_start, "its blocks do not end where the header says (second genome)"),
+        (
+            np.add.reduceat(t_step, first) != t_end - t_start,
+            "its blocks do not end where the header says (first genome)",
+        ),
+        (
+            np.add.reduceat(q_step, first) != q_end - q_start,
+            "its blocks do not end where the header says (second genome)",
+        ),
         ((t_start < 0) | (t_end > t_size) | (q_start < 0) | (q_end > q_size), "it runs beyond a chromosome's end"),
     ):
         if wrong.any():

@@ -11,7 +11,7 @@ _CODES = np.full(256, 255, np.uint8)  # 255 marks a byte that is no nucleotide l
 _CODES[np.frombuffer(b"RYSWKMBDHVrywskmbdhvNn", np.uint8)] = N_CODE  # IUPAC ambiguity codes become N
 for _code, _letter in enumerate(ALPHABET):
     _CODES[[ord(_letter), ord(_letter.lower())]] = _code
-_COMPLEMENT = np.array([3, 2, 1, 0, 4], np.uint8)
+COMPLEMENT = np.array([3, 2, 1, 0, 4], np.uint8)  # by code
 
 
 def encode(sequence):
@@ -82,4 +82,4 @@ def reverse_complement(codes):
     >>> decode(reverse_complement(encode("AACGN")))
     'NCGTT'
     """
-    return _COMPLEMENT[codes][..., ::-1]
+    return COMPLEMENT[codes][..., ::-1]

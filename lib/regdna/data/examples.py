@@ -51,6 +51,11 @@ class ExampleSource:
         return len(self._positives)
 
     @property
+    def positive_codes(self):
+        """Positive training bins of the reference; uint8 array, shape (:attr:`positives`, L)."""
+        return self._positives
+
+    @property
     def pseudo_positives(self):
         """Number of pseudo-labelled positive training bins of the relatives."""
         return len(self._homologs)

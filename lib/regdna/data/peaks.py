@@ -30,7 +30,8 @@ def read_peaks(path, genome=None):
     ------
     ValueError
         On the first malformed line, with file, line and field: too few fields, a coordinate that is no integer or
-        negative, an end not after its start, an end beyond the chromosome, an unknown chromosome; or if there is no peak.
+        negative, an end not after its start, an end beyond the chromosome, an unknown chromosome; or if there is no
+        peak.
     """
     path = Path(path)
     rows, own_names = [], {}

@@ -7,8 +7,8 @@ Written once for every framework. A *learner* is any object with
   ``step``, ``loss`` and ``validation_aupr``;
 * ``predict(codes)``: probabilities, float array, shape (N,).
 
-A *source* has ``labelled(rng)``, ``augmented(rng)``, ``pseudo_labelled(rng)`` (balanced examples) and ``evaluation(split)``;
-see :class:`regdna.data.examples.ExampleSource`.
+A *source* has ``labelled(rng)``, ``augmented(rng)``, ``pseudo_labelled(rng)`` (balanced examples) and
+``evaluation(split)``; see :class:`regdna.data.examples.ExampleSource`.
 """
 
 from dataclasses import dataclass
@@ -35,16 +35,16 @@ class Budget:
         Standard deviation of the noise on the teacher's confidence (SSL-NS).
     """
 
-    steps: int = 600
+    steps: int = 500
     finetune_steps: int = 100
-    learning_rate: float = 1e-3
-    finetune_learning_rate: float = 1e-4
+    learning_rate: float = 3e-3
+    finetune_learning_rate: float = 3e-4
     iterations: int = 5
     noise: float = 0.1
 
 
 class Trained(NamedTuple):
-    """A trained learner, its checkpoints (pandas.DataFrame: stage, step, loss, validation_aupr) and its gradient steps."""
+    """A trained learner, its checkpoints (DataFrame: stage, step, loss, validation_aupr) and its gradient steps."""
 
     learner: object
     history: pd.DataFrame

@@ -16,7 +16,8 @@ def call_peaks(experiments, elements, sites, rng):
         The ``experiments`` of a world description; ``share`` of the sites is read (1 by default), peaks are centered
         within ``jitter`` bases of the site and are ``width`` bases wide.
     elements, sites : pandas.DataFrame
-        Alive on the reference: columns kind (of the element), chrom, start, end (0-based half-open) and, for sites, factor.
+        Alive on the reference: columns kind (of the element), chrom, start, end (0-based half-open) and, for sites,
+        factor.
     rng : numpy.random.Generator
 
     Returns

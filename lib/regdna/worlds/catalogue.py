@@ -50,6 +50,8 @@ class World:
         Width in bases that point-like peaks are set to.
     tree : pathlib.Path or None
         Newick file of the clade.
+    jaspar : dict
+        ``release`` and ``tax_group`` of the motifs that fit this world.
     description : dict
         The whole YAML file.
     downloaded, built : pathlib.Path
@@ -66,6 +68,7 @@ class World:
     validation_chromosomes: frozenset
     downloaded: Path
     built: Path
+    jaspar: dict
     description: dict = field(repr=False)
     distances: dict = field(default_factory=dict)
     aliases: dict = field(default_factory=dict)
@@ -165,6 +168,7 @@ def open_world(name, catalogue=CATALOGUE, built=None):
             peak_width=text.get("peak_width"),
             downloaded=cache_folder() / text["name"],
             built=Path(built) if built else PROJECT / "data" / "built" / text["name"],
+            jaspar=text["jaspar"],
             description=text,
         )
     except KeyError as error:

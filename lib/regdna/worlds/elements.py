@@ -14,8 +14,9 @@ _FLANK = 20  # bases kept free of motifs at both ends of an element
 
 
 class SiteClasses(NamedTuple):
-    """How a position evolves: class ``c`` proposes a change at ``intensity[c]`` and draws the new base from its distribution.
+    """How a position evolves.
 
+    Class ``c`` proposes a change at ``intensity[c]`` and draws the new base from its distribution.
     Positions of one motif column share a class, so a motif under selection mutates toward its own matrix.
 
     Attributes
@@ -167,7 +168,9 @@ def _isochores(settings, total, rng):
 def _place_elements(plan, lengths, site_class, rng):
     megabases = np.sum(lengths) / 1e6
     kinds = [(kind, None) for kind, e in plan["elements"].items() for _ in range(round(e["per_mb"] * megabases))]
-    kinds += [(CLOSED, name) for name, f in plan["factors"].items() for _ in range(round(f["decoys_per_mb"] * megabases))]
+    kinds += [
+        (CLOSED, name) for name, f in plan["factors"].items() for _ in range(round(f["decoys_per_mb"] * megabases))
+    ]
     kinds = [kinds[i] for i in rng.permutation(len(kinds))]
     # Each chromosome is cut into equal slots, one element to a slot, so that elements never overlap.
     chromosome_end = np.cumsum(lengths)
@@ -187,7 +190,7 @@ def _place_elements(plan, lengths, site_class, rng):
 
 
 def _place_motifs(element, plan, motifs, rng):
-    """Yield (factor or "", motif, start, strand) for one element, without overlaps, the assayed factors near its center."""
+    """Yield (factor or "", motif, start, strand) of one element; no overlaps, the assayed factors near its center."""
     factors = plan["factors"]
     if element.kind == CLOSED:
         wanted = [(element.decoy, factors[element.decoy]["motif"])]

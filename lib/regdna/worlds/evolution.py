@@ -19,8 +19,8 @@ class Lineage:
     ----------
     codes : uint8 array, shape (L,)
     origin : int32 array, shape (L,)
-        Identity of each base: its 1-based number in the ancestor, or a fresh number for an inserted base; negative where
-        the base was turned to the other strand. Two genomes are aligned where the numbers are equal.
+        Identity of each base: its 1-based number in the ancestor, or a fresh number for an inserted base; negative
+        where the base was turned to the other strand. Two genomes are aligned where the numbers are equal.
     site_class : int16 array, shape (L,)
     ends : int64 array, shape (chromosomes,)
         Where each chromosome ends.
@@ -112,7 +112,9 @@ class Evolution:
         rng, classes = self.rng, self.classes
         most = classes.intensity.max()
         at = rng.integers(0, len(lineage.codes), rng.poisson(most * length * len(lineage.codes)), np.int32)
-        accepted = rng.random(len(at), np.float32) < (classes.intensity / most).astype(np.float32)[lineage.site_class[at]]
+        accepted = (
+            rng.random(len(at), np.float32) < (classes.intensity / most).astype(np.float32)[lineage.site_class[at]]
+        )
         at = at[accepted]
         lineage.codes[at] = draw_bases(lineage.site_class[at], classes, rng)
         decay_cpg(lineage.codes, lineage.site_class < classes.backgrounds, 1 - np.exp(-self.rates["cpg"] * length), rng)

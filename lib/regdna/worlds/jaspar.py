@@ -34,10 +34,11 @@ def _database(release):
     return jaspardb(release=release)
 
 
-def fetch_motifs(names, release):
-    """Get the vertebrate CORE matrices of some factors.
+def fetch_motifs(names, release, tax_group="vertebrates"):
+    """Get the CORE matrices of some factors.
 
-    Of several matrices of a factor the one with the smallest number (the oldest profile, in its latest version) is taken.
+    Of several matrices of a factor the one with the smallest number (the oldest profile, in its latest version) is
+    taken.
 
     Parameters
     ----------
@@ -45,6 +46,8 @@ def fetch_motifs(names, release):
         As JASPAR spells them, in any case: ``CTCF``, ``MAX::MYC``, ``AR``.
     release : str
         ``JASPAR2024``.
+    tax_group : str
+        ``vertebrates``, ``fungi``, …
 
     Returns
     -------
@@ -53,13 +56,13 @@ def fetch_motifs(names, release):
     Raises
     ------
     ValueError
-        If the release has no vertebrate matrix of that name.
+        If the release has no matrix of that name in the taxonomic group.
     """
     motifs = {}
     for name in names:
-        found = [m for m in _database(release).fetch_motifs_by_name(name) if m.tax_group == "vertebrates"]
+        found = [m for m in _database(release).fetch_motifs_by_name(name) if m.tax_group == tax_group]
         if not found:
-            raise ValueError(f"{release} has no vertebrate CORE matrix named {name!r}")
+            raise ValueError(f"{release} has no CORE matrix of {tax_group} named {name!r}")
         motifs[name] = _motif(min(found, key=lambda motif: motif.matrix_id))
     return motifs
 

@@ -64,7 +64,8 @@ def distances(root, reference):
     Returns
     -------
     dict of str to float
-        Substitutions per site, nearest first; equal distances keep the order of the tree's text. The reference is left out.
+        Substitutions per site, nearest first; equal distances keep the order of the tree's text. The reference is left
+        out.
 
     Raises
     ------

@@ -1,0 +1,143 @@
+# World -> runs -> notebooks -> book. The Makefile calls it with --configfile config/*.yaml --config world=NAME,
+# and for a reader's own factor with name=... peaks=... as well.
+import os
+import shlex
+
+from regdna.worlds.catalogue import open_world
+
+# One thread for each job: Snakemake fills the cores with jobs, and equal sums give equal bytes.
+os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NUM_THREADS="1")
+
+GIVEN = config.get("world", "simulated")
+WORLD = config["worlds"].get(GIVEN, GIVEN)
+FACTOR, PEAKS = config.get("name", ""), config.get("peaks", "")
+EXPERIMENTS = [FACTOR] if FACTOR else config["experiments"].get(GIVEN, list(open_world(WORLD).experiments)[:3])
+MODEL = config["models"][0]  # the chapters show the first model of the list
+LIFTOVER = config["liftover"].get(GIVEN, {"experiment": EXPERIMENTS[0]})
+
+READY = f"data/built/{WORLD}/ready.json"
+RESULTS = f"results/{WORLD}"
+CHAPTERS = f"{RESULTS}/own/{FACTOR}" if FACTOR else RESULTS  # a reader's own factor leaves the book as it is
+PAGES = f"{CHAPTERS}/notebooks"
+HTML = f"{CHAPTERS}/site/source/_build/html"
+CHAPTER_4 = {"04_cnn" if i == 0 else f"04_cnn-{name}": name for i, name in enumerate(EXPERIMENTS)}
+
+
+def runs(experiments, models):
+    return expand(
+        RESULTS + "/runs/{experiment}/{model}/{regime}-{seed}/run.json",
+        experiment=experiments,
+        model=models,
+        regime=config["regimes"],
+        seed=config["seeds"],
+    )
+
+
+def parameters(**values):
+    return " ".join("-p " + shlex.quote(f"{name}={value}") for name, value in values.items())
+
+
+def chapter_4(wildcards):
+    return CHAPTER_4["04_cnn" + wildcards.more]
+
+
+rule book:
+    input:
+        f"{PAGES}/01_worlds.ipynb",
+        f"{PAGES}/03_liftover.ipynb",
+        [f"{PAGES}/{page}.ipynb" for page in CHAPTER_4],
+        f"{RESULTS}/metrics.csv",
+        "_config.yml",
+        "_toc.yml",
+        [str(path) for path in Path("book").rglob("*") if path.is_file()],
+    output:
+        f"{HTML}/book/index.html",
+    shell:
+        "regdna site {RESULTS}/site --world {WORLD} --notebooks {PAGES}"
+
+
+rule own_factor:
+    input:
+        f"{PAGES}/04_cnn.ipynb",
+        f"{RESULTS}/metrics.csv",
+    output:
+        f"{HTML}/notebooks/04_cnn.html",
+    shell:
+        "regdna site {CHAPTERS}/site --world {WORLD} --notebooks {PAGES} --only 04_cnn"
+
+
+rule world:
+    input:
+        [f"data/worlds/{name}.yaml" for name in {WORLD, open_world(WORLD).description.get("extends", WORLD)}],
+    output:
+        READY,
+    threads: workflow.cores
+    shell:
+        "regdna world {WORLD}"
+
+
+rule train:
+    input:
+        READY,
+        [PEAKS] if PEAKS else [],
+    output:
+        RESULTS + "/runs/{experiment}/{model}/{regime}-{seed}/run.json",
+    params:
+        " ".join(f"--{name.replace('_', '-')} {value}" for name, value in config["training"].items()),
+        f"--peaks {shlex.quote(PEAKS)}" if PEAKS else "",
+    shell:
+        "regdna train {WORLD} {wildcards.experiment} --model {wildcards.model} --regime {wildcards.regime}"
+        " --seed {wildcards.seed} --results {RESULTS} {params}"
+
+
+rule metrics:
+    input:
+        runs(EXPERIMENTS, [MODEL] if FACTOR else config["models"]),
+    output:
+        f"{RESULTS}/metrics.csv",
+    shell:
+        "regdna metrics {RESULTS}"
+
+
+rule chapter_1:
+    input:
+        READY,
+        source="notebooks/01_worlds.ipynb",
+    output:
+        f"{PAGES}/01_worlds.ipynb",
+    params:
+        parameters(world=WORLD),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_3:
+    input:
+        READY,
+        source="notebooks/03_liftover.ipynb",
+    output:
+        f"{PAGES}/03_liftover.ipynb",
+    params:
+        parameters(world=WORLD, **LIFTOVER),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_4:
+    input:
+        lambda wildcards: runs([chapter_4(wildcards)], [MODEL]),
+        source="notebooks/04_cnn.ipynb",
+    output:
+        PAGES + "/04_cnn{more,(-[^/]*)?}.ipynb",
+    params:
+        lambda wildcards: parameters(
+            world=WORLD,
+            experiment=chapter_4(wildcards),
+            peaks=PEAKS,
+            model=MODEL,
+            regimes=config["regimes"],
+            seeds=config["seeds"],
+            **config["training"],
+        ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"

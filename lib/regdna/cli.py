@@ -1,0 +1,159 @@
+"""The ``regdna`` command."""
+
+import argparse
+import logging
+import os
+import sys
+from pathlib import Path
+
+
+def main(arguments=None):
+    """Run a subcommand; errors a user can mend are printed in one message, with exit status 1."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is imported by a subcommand
+    args = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("regdna").setLevel(logging.INFO)
+    try:
+        args.run(args)
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader of our output has gone; that is fine
+    except (ValueError, OSError, KeyError) as error:
+        message = error.args[0] if isinstance(error, KeyError) else error
+        sys.exit(f"regdna {args.command}: {message}")
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="regdna", description="Regulatory DNA learned from unlabeled genomes.")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def add(name, run, description):
+        command = commands.add_parser(name, help=description, description=description)
+        command.set_defaults(run=run)
+        return command
+
+    add("worlds", _worlds, "List the worlds of the catalogue.")
+
+    world = add("world", _world, "Make a world's files: simulate them, or download them and align the genomes.")
+    world.add_argument("name")
+
+    lift = add("lift", _lift, "Lift peaks over along a chain file; one line per input peak on standard output.")
+    lift.add_argument("chain", help="UCSC chain file, plain or gzipped; its first genome is the one of the peaks")
+    lift.add_argument("peaks", help="BED or narrowPeak file")
+
+    train = add("train", _train, "Train and test one model by one regime and seed.")
+    train.add_argument("world")
+    train.add_argument("experiment")
+    train.add_argument("--model", default="cnn64")
+    train.add_argument("--regime", default="SSL", help="SL, SL-aug, SSL or SSL-NS")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--results", help="folder of the runs (default: results/<world>)")
+    train.add_argument("--peaks", help="BED file of a factor that the world does not name")
+    for name, kind, meaning in _budget_fields():
+        train.add_argument(f"--{name.replace('_', '-')}", type=kind, help=meaning)
+
+    metrics = add("metrics", _metrics, "Collect the finished runs of a results folder into its metrics.csv.")
+    metrics.add_argument("results")
+
+    run = add("run", _run, "Execute a notebook with checked parameters.")
+    run.add_argument("notebook")
+    run.add_argument("-p", dest="parameters", metavar="NAME=VALUE", action="append", default=[])
+    run.add_argument("-o", dest="output", help="executed notebook; without it, the parameters are listed")
+
+    site = add("site", _site, "Put executed notebooks and prose together and build the book.")
+    site.add_argument("folder", help="where to build")
+    site.add_argument("--world", required=True)
+    site.add_argument("--notebooks", required=True, help="folder of executed notebooks")
+    site.add_argument("--only", nargs="*", help="chapters to show, without the rest of the book")
+
+    record = add("record", _record, "Keep executed notebooks as a published record.")
+    record.add_argument("world")
+    record.add_argument("--notebooks", required=True, help="folder of executed notebooks")
+    return parser
+
+
+def _budget_fields():
+    return [
+        ("steps", int, "gradient steps of the first phase"),
+        ("finetune_steps", int, "gradient steps of the second phase"),
+        ("learning_rate", float, "of the first phase"),
+        ("finetune_learning_rate", float, "of the second phase"),
+        ("iterations", int, "students of SSL-NS"),
+        ("noise", float, "standard deviation of the noise on the teacher's confidence (SSL-NS)"),
+    ]
+
+
+def _worlds(args):
+    from regdna.worlds.catalogue import open_world, world_names
+
+    for name in world_names():
+        print(f"{name}\t{open_world(name).title}")
+
+
+def _world(args):
+    from regdna.data.build import build_world
+    from regdna.worlds.catalogue import open_world
+
+    build_world(open_world(args.name))
+
+
+def _lift(args):
+    from regdna.data.chains import read_chains
+    from regdna.data.liftover import lift
+    from regdna.data.peaks import read_peaks
+
+    chains, peaks = read_chains(args.chain), read_peaks(args.peaks)
+    table = lift(chains, peaks["chrom"], peaks["start"], peaks["end"]).table(peaks)
+    columns = ["chrom", "start", "end", "name", "status", "to_chrom", "to_start", "to_end", "strand", "pieces"]
+    blank = table["status"] != "lifted"
+    table = table[columns].astype(object)
+    table.loc[blank, columns[5:]] = ""  # these fields exist for lifted peaks only
+    table.to_csv(sys.stdout, sep="\t", index=False, lineterminator="\n")
+
+
+def _train(args):
+    from regdna.training.regimes import Budget
+    from regdna.training.runs import Runner
+    from regdna.worlds.catalogue import PROJECT, open_world
+
+    world = open_world(args.world)
+    given = {name: getattr(args, name) for name, _, _ in _budget_fields()}
+    budget = Budget(**{name: value for name, value in given.items() if value is not None})
+    results = args.results or PROJECT / "results" / world.name
+    Runner(world, args.experiment, args.model, results, budget, args.peaks).run(args.regime, args.seed)
+
+
+def _metrics(args):
+    from regdna.training.runs import collect_metrics
+
+    print(f"{len(collect_metrics(args.results))} runs in {Path(args.results) / 'metrics.csv'}")
+
+
+def _run(args):
+    from regdna.report.notebooks import parameters, run_notebook
+
+    if not args.output:
+        for parameter in parameters(args.notebook):
+            print(f"{parameter.name}: {parameter.type} = {parameter.default!r}  {parameter.help}")
+        return
+    given = {}
+    for pair in args.parameters:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"-p {pair!r} is not NAME=VALUE")
+        given[name] = value
+    run_notebook(args.notebook, args.output, given)
+    print(args.output)
+
+
+def _site(args):
+    from regdna.report.site import build_site
+
+    print(build_site(args.folder, args.world, args.notebooks, args.only))
+
+
+def _record(args):
+    from regdna.report.record import make_record
+
+    print(make_record(args.world, args.notebooks))

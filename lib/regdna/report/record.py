@@ -1,0 +1,125 @@
+"""The published record: executed notebooks with their provenance, kept under version control.
+
+A machine without a world's downloads still shows the results that were computed on it.
+"""
+
+import hashlib
+import json
+import platform
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+
+from regdna.files import sha256, write_text
+from regdna.worlds.catalogue import PROJECT, open_world
+
+RECORDS = PROJECT / "book" / "record"
+SOURCES = PROJECT / "notebooks"
+PACKAGES = ("regdna", "numpy", "pandas", "keras", "tensorflow", "mappy", "scikit-learn")
+
+
+def make_record(world, notebooks, records=RECORDS, sources=SOURCES):
+    """Keep the executed notebooks of a world.
+
+    Parameters
+    ----------
+    world : str
+    notebooks : path
+        Folder of executed notebooks.
+    records, sources : path
+        Where records are kept, and where the notebooks' sources lie.
+
+    Returns
+    -------
+    pathlib.Path
+        The record's folder: the notebooks and ``provenance.json`` (date, versions, SHA-256 of every input file, and for
+        each notebook its parameters and a hash of the code it was made from).
+
+    Raises
+    ------
+    ValueError
+        If there is no executed notebook, or one was made from other code than its source has now.
+    """
+    executed = sorted(Path(notebooks).glob("*.ipynb"))
+    executed = [path for path in executed if not path.name.endswith(".failed.ipynb")]
+    if not executed:
+        raise ValueError(f"{notebooks}: holds no executed notebook; run: make book WORLD={world}")
+    pages = {path.name: nbformat.read(path, as_version=4) for path in executed}
+    provenance = {
+        "world": world,
+        "date": max(page.metadata["regdna"]["date"] for page in pages.values()),
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in PACKAGES},
+        "inputs": _inputs(open_world(world)),
+        "notebooks": {
+            name: {
+                "source": page.metadata["regdna"]["source"],
+                "code_sha256": code_hash(page),
+                "parameters": page.metadata["regdna"]["parameters"],
+            }
+            for name, page in pages.items()
+        },
+    }
+    if stale := stale_pages(provenance, sources):
+        raise ValueError(
+            f"made from other code than {sources} has now: {', '.join(stale)}; run: make book WORLD={world}"
+        )
+    folder = Path(records) / world
+    new = folder.with_name(f".{world}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    for path in executed:
+        write_text(new / path.name, path.read_text())
+    write_text(new / "provenance.json", json.dumps(provenance, indent=1) + "\n")
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+    return folder
+
+
+def read_provenance(folder):
+    """Read a record's ``provenance.json``; returns a dict."""
+    return json.loads((Path(folder) / "provenance.json").read_text())
+
+
+def stale_pages(provenance, sources=SOURCES):
+    """List the pages of a record that were made from other notebook code than today's.
+
+    Parameters
+    ----------
+    provenance : dict
+    sources : path
+
+    Returns
+    -------
+    list of str
+    """
+    today = {path.name: code_hash(nbformat.read(path, as_version=4)) for path in Path(sources).glob("*.ipynb")}
+    return [name for name, page in provenance["notebooks"].items() if page["code_sha256"] != today.get(page["source"])]
+
+
+def code_hash(notebook):
+    """Hash the code cells of a notebook, executed or not; injected parameters do not count.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
+    cells = [
+        cell.source
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "injected-parameters" not in cell.metadata.get("tags", ())
+    ]
+    return hashlib.sha256("\n\n".join(cells).encode()).hexdigest()
+
+
+def _inputs(world):
+    paths = {f"genomes/{name}": world.genome_path(name) for name in (world.reference, *world.relatives)}
+    paths |= {f"chains/{name}": world.chain_path(name) for name in world.relatives}
+    paths |= {f"peaks/{name}": world.peaks_path(name) for name in world.experiments}
+    return {name: sha256(path) for name, path in paths.items()}

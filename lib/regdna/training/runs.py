@@ -1,0 +1,202 @@
+"""One training run as a folder on disk: resumable, comparable, collected into one table."""
+
+import dataclasses
+import hashlib
+import json
+import logging
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import load_file, save_file
+
+from regdna import __version__
+from regdna.data.examples import ExampleSource
+from regdna.data.labels import label_world
+from regdna.files import atomic, sha256, write_table, write_text
+from regdna.training.metrics import aupr, auroc
+from regdna.training.regimes import Budget, train
+
+log = logging.getLogger(__name__)
+
+METRICS = (
+    "world",
+    "experiment",
+    "model",
+    "regime",
+    "seed",
+    "auroc",
+    "aupr",
+    "positives",
+    "pseudo_positives",
+    "steps",
+    "seconds",
+)
+
+
+class Run(NamedTuple):
+    """A finished training run.
+
+    Attributes
+    ----------
+    row : dict
+        One row of ``metrics.csv``; its fields are :data:`METRICS`.
+    history : pandas.DataFrame
+        Checkpoints: stage, step, loss, validation_aupr.
+    labels : uint8 array, shape (N,)
+        Of the test bins.
+    scores : float32 array, shape (N,)
+        Probability of a positive for each test bin.
+    folder : pathlib.Path
+        Holds ``run.json``, ``history.csv``, ``test.npz`` and ``model.safetensors``.
+    """
+
+    row: dict
+    history: pd.DataFrame
+    labels: np.ndarray
+    scores: np.ndarray
+    folder: Path
+
+
+class Runner:
+    """Trains the runs of one experiment, and finds those that are already there.
+
+    Parameters
+    ----------
+    world : regdna.worlds.catalogue.World
+    experiment : str
+    model : str
+        A name of :data:`regdna.models.cnn.MODELS`.
+    results : path
+        Runs lie below ``<results>/runs/<experiment>/<model>/<regime>-<seed>``.
+    budget : regdna.training.regimes.Budget
+    peaks : path, optional
+        Peaks of a factor that the world does not name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model.
+    """
+
+    def __init__(self, world, experiment, model, results, budget=None, peaks=None):
+        from regdna.models.cnn import MODELS  # Keras takes seconds to import; a run that is there does not need it
+
+        if model not in MODELS:
+            raise ValueError(f"no model named {model!r}; models: {', '.join(MODELS)}")
+        self.world, self.experiment, self.model, self.peaks = world, experiment, model, peaks
+        self.budget = budget or Budget()
+        self.results = Path(results)
+        self._build = MODELS[model]
+        self._source = None
+
+    @property
+    def source(self):
+        """The examples of the experiment (:class:`regdna.data.examples.ExampleSource`), loaded on first use."""
+        if self._source is None:
+            self._source = ExampleSource(self.world, label_world(self.world, self.experiment, self.peaks))
+        return self._source
+
+    def run(self, regime, seed):
+        """Train and test by one regime and seed, or read the run if it is there and was made from the same inputs.
+
+        Returns
+        -------
+        Run
+        """
+        folder = self.results / "runs" / self.experiment / self.model / f"{regime}-{seed}"
+        fingerprint = self._fingerprint(regime, seed)
+        done = folder / "run.json"
+        if not done.exists() or json.loads(done.read_text())["fingerprint"] != fingerprint:
+            done.unlink(missing_ok=True)
+            self._train(regime, seed, fingerprint, folder)
+        return read_run(folder)
+
+    def new_network(self, seed):
+        """Build the untrained network; returns a keras.Model."""
+        return self._build(seed)
+
+    def network(self, run):
+        """Rebuild the trained network of a run; returns a keras.Model."""
+        network = self._build(run.row["seed"])
+        weights = load_file(run.folder / "model.safetensors")
+        network.set_weights([weights[name] for name in _names(network)])
+        return network
+
+    def _train(self, regime, seed, fingerprint, folder):
+        from regdna.training.keras_learner import KerasLearner
+
+        begin = time.perf_counter()
+        trained = train(regime, lambda s: KerasLearner(self._build(s)), self.source, self.budget, seed)
+        codes, labels = self.source.evaluation("test")
+        scores = trained.learner.predict(codes).astype(np.float32)
+        row = {
+            "world": self.world.name,
+            "experiment": self.experiment,
+            "model": self.model,
+            "regime": regime,
+            "seed": seed,
+            "auroc": auroc(labels, scores),
+            "aupr": aupr(labels, scores),
+            "positives": self.source.positives,
+            "pseudo_positives": self.source.pseudo_positives,
+            "steps": trained.steps,
+            "seconds": round(time.perf_counter() - begin, 1),
+        }
+        write_table(folder / "history.csv", trained.history)
+        with atomic(folder / "test.npz") as temporary, open(temporary, "wb") as file:
+            np.savez(file, labels=labels, scores=scores)
+        network = trained.learner.network
+        with atomic(folder / "model.safetensors") as temporary:
+            save_file(dict(zip(_names(network), network.get_weights())), temporary)
+        write_text(folder / "run.json", json.dumps({"fingerprint": fingerprint, **row}, indent=1))
+        log.info("%s %s %s seed %d: test AUPR %.3f", self.experiment, self.model, regime, seed, row["aupr"])
+
+    def _fingerprint(self, regime, seed):
+        """Hash everything a run depends on."""
+        if not self.world.ready.exists():
+            raise ValueError(f"world {self.world.name} is not built; run: regdna world {self.world.name}")
+        peaks = self.peaks or self.world.peaks_path(self.experiment)
+        parts = {
+            "regdna": __version__,
+            "world": self.world.ready.read_text(),
+            "peaks": sha256(peaks),
+            "model": self.model,
+            "regime": regime,
+            "seed": seed,
+            "budget": dataclasses.asdict(self.budget),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def read_run(folder):
+    """Read a finished run from its folder; returns a Run."""
+    folder = Path(folder)
+    row = json.loads((folder / "run.json").read_text())
+    del row["fingerprint"]
+    with np.load(folder / "test.npz", allow_pickle=False) as test:
+        return Run(row, pd.read_csv(folder / "history.csv"), test["labels"], test["scores"], folder)
+
+
+def collect_metrics(results):
+    """Put every finished run below a results folder into ``metrics.csv``, in a fixed order.
+
+    Parameters
+    ----------
+    results : path
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns :data:`METRICS`.
+    """
+    rows = [json.loads(path.read_text()) for path in sorted(Path(results).glob("runs/*/*/*/run.json"))]
+    table = pd.DataFrame(rows, columns=list(METRICS))
+    write_table(Path(results) / "metrics.csv", table)
+    return table
+
+
+def _names(network):
+    return [f"{i:02d}.{weight.path}" for i, weight in enumerate(network.weights)]

@@ -1,0 +1,163 @@
+import numpy as np
+import pytest
+
+from regdna.data import dna
+from regdna.data.examples import ExampleSource
+from regdna.data.genome import Genome
+from regdna.data.labels import BIN, label_world
+
+
+@pytest.fixture(scope="module")
+def labels(tiny_world):
+    return label_world(tiny_world, "CTCF")
+
+
+@pytest.fixture(scope="module")
+def source(tiny_world, labels):
+    return ExampleSource(tiny_world, labels)
+
+
+@pytest.fixture(scope="module")
+def reference(tiny_world):
+    genome = Genome(tiny_world.genome_path("hg38"))
+    return {name: dna.decode(genome.codes(name)) for name in genome.lengths}
+
+
+def texts(codes):
+    return [dna.decode(row) for row in codes]
+
+
+def cut(sequences, bins):
+    return [sequences[chrom][start : start + BIN] for chrom, start in zip(bins["chrom"], bins["start"])]
+
+
+def find(sequences, window):
+    """Find a window on either strand; it must be there once."""
+    turned = dna.decode(dna.reverse_complement(dna.encode(window)))
+    places = [(chrom, text.find(w)) for chrom, text in sequences.items() for w in (window, turned) if w in text]
+    assert len(places) == 1
+    return places[0]
+
+
+@pytest.mark.parametrize("kind", ["labelled", "pseudo_labelled", "augmented"])
+def test_sets_are_balanced(source, kind):
+    examples = getattr(source, kind)(np.random.default_rng(1))
+    number = source.positives if kind == "labelled" else source.pseudo_positives
+    assert number > 5
+    assert examples.codes.shape == (2 * number, BIN) and examples.codes.dtype == np.uint8
+    assert examples.labels.dtype == np.uint8 and examples.weights.dtype == np.float32
+    assert examples.labels.sum() == number
+    assert (examples.weights == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["labelled", "pseudo_labelled", "augmented"])
+def test_negatives_are_untouched_training_bins(source, labels, reference, kind):
+    examples = getattr(source, kind)(np.random.default_rng(1))
+    bins = labels.bins
+    allowed = set(cut(reference, bins[~bins["touched"] & (bins["split"] == "train")]))
+    others = set(cut(reference, bins[bins["touched"] | (bins["split"] != "train")]))
+    assert not allowed & others
+    assert set(texts(examples.codes[examples.labels == 0])) <= allowed
+
+
+def test_negatives_repeat_only_where_there_are_too_few(source, labels):
+    bins = labels.bins
+    number = (~bins["touched"] & (bins["split"] == "train")).sum()
+    assert number > source.positives
+    examples = source.labelled(np.random.default_rng(1))
+    negatives = texts(examples.codes[examples.labels == 0])
+    assert len(set(negatives)) == len(negatives)
+
+
+def test_labelled_positives_are_the_positive_training_bins(source, labels, reference):
+    examples = source.labelled(np.random.default_rng(1))
+    bins = labels.bins
+    expected = cut(reference, bins[bins["positive"] & (bins["split"] == "train")])
+    assert sorted(texts(examples.codes[examples.labels == 1])) == sorted(expected)
+    assert source.positives == len(expected)
+
+
+def test_pseudo_labelled_positives_are_the_bins_of_the_relatives(source, labels, tiny_world):
+    expected = []
+    train = labels.pseudo[labels.pseudo["split"] == "train"]
+    for species, rows in train.groupby("species"):
+        genome = Genome(tiny_world.genome_path(species))
+        expected += cut({name: dna.decode(genome.codes(name)) for name in genome.lengths}, rows)
+    examples = source.pseudo_labelled(np.random.default_rng(1))
+    assert sorted(texts(examples.codes[examples.labels == 1])) == sorted(expected)
+    assert source.pseudo_positives == len(train)
+
+
+def overlap(peaks, chrom, start):
+    here = peaks[peaks["chrom"] == chrom]
+    return max(np.minimum(here["end"], start + BIN) - np.maximum(here["start"], start), default=0)
+
+
+def test_augmented_windows_lie_by_more_than_half_in_a_training_peak(source, labels, reference):
+    examples = source.augmented(np.random.default_rng(1))
+    peaks = labels.peaks[labels.peaks["split"] == "train"]
+    windows = texts(examples.codes[examples.labels == 1])
+    assert len(windows) == source.pseudo_positives
+    places = [find(reference, window) for window in windows]
+    assert all(overlap(peaks, chrom, start) > BIN / 2 for chrom, start in places)
+    assert len({start % BIN for _, start in places}) > 50  # off the grid of bins
+    turned = [window not in reference[chrom] for window, (chrom, _) in zip(windows, places)]
+    assert 0.3 < np.mean(turned) < 0.7
+
+
+def test_augmented_windows_reach_every_phase_of_wide_peaks_at_chromosome_ends(tiny_world, tmp_path, reference):
+    size = len(reference["chr1"])
+    path = tmp_path / "wide.bed"
+    path.write_text(f"chr1\t0\t500\nchr1\t{size - 500}\t{size}\nchr6\t1000\t1200\nchr8\t1000\t1200\n")
+    labels = label_world(tiny_world, "wide", path)
+    examples = ExampleSource(tiny_world, labels).augmented(np.random.default_rng(1))
+    windows = examples.codes[examples.labels == 1]
+    assert (windows < 4).all()  # none hangs over an end
+    peaks = labels.peaks[labels.peaks["split"] == "train"]
+    assert all(overlap(peaks, *find(reference, window)) > BIN / 2 for window in texts(windows))
+
+
+def test_peaks_too_narrow_for_a_positive_bin_are_not_augmented(tiny_world, tmp_path, reference):
+    path = tmp_path / "narrow.bed"
+    narrow = "".join(f"chr1\t{start}\t{start + 60}\n" for start in range(9000, 12000, 500))
+    path.write_text(narrow + "".join(f"chr{i}\t1000\t1400\n" for i in (1, 6, 8)))
+    labels = label_world(tiny_world, "narrow", path)
+    examples = ExampleSource(tiny_world, labels).augmented(np.random.default_rng(1))
+    peaks = labels.peaks[labels.peaks["split"] == "train"]
+    windows = texts(examples.codes[examples.labels == 1])
+    assert all(overlap(peaks, *find(reference, window)) > BIN / 2 for window in windows)
+
+
+@pytest.mark.parametrize("kind", ["labelled", "pseudo_labelled", "augmented"])
+def test_equal_seeds_give_equal_bytes(source, kind):
+    one, same, other = (getattr(source, kind)(np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert [part.tobytes() for part in one] == [part.tobytes() for part in same]
+    assert one.codes.tobytes() != other.codes.tobytes()
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_evaluation_holds_all_bins_of_a_split(source, labels, reference, split):
+    codes, truth = source.evaluation(split)
+    bins = labels.bins[labels.bins["split"] == split]
+    assert texts(codes) == cut(reference, bins)
+    assert truth.dtype == np.uint8
+    assert truth.tolist() == bins["positive"].astype(int).tolist()
+    assert 0 < truth.mean() < 0.5
+
+
+@pytest.mark.parametrize("split", ["train", "Test", ""])
+def test_evaluation_on_training_bins_is_refused(source, split):
+    with pytest.raises(ValueError, match=f"split '{split}': evaluation is on validation or test bins, never"):
+        source.evaluation(split)
+
+
+def test_an_experiment_without_a_homolog_is_named(tiny_world, labels):
+    alone = ExampleSource(tiny_world, dataclass_without_homologs(labels))
+    assert alone.pseudo_positives == 0
+    for kind in (alone.pseudo_labelled, alone.augmented):
+        with pytest.raises(ValueError, match="CTCF"):
+            kind(np.random.default_rng(1))
+
+
+def dataclass_without_homologs(labels):
+    return type(labels)(labels.experiment, labels.peaks, labels.bins, labels.lifted, labels.pseudo[:0], labels.dropped)

@@ -1,0 +1,212 @@
+import numpy as np
+import pandas as pd
+import pytest
+from drawn import SIZES, chain_lists
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from liftover import ChainFile
+
+from regdna.data.chains import read_chains
+from regdna.data.liftover import MERGE_GAP, STATUSES, lift
+from regdna.worlds.writers import Chain, write_chains
+
+
+def make(tmp_path, *chains):
+    """Write and read chains given as (score, t_name, q_name, strand, blocks of (t, q, size))."""
+    made = [
+        Chain(score, t_name, SIZES[t_name], q_name, SIZES[q_name], strand == "-", *np.array(blocks).T)
+        for score, t_name, q_name, strand, blocks in chains
+    ]
+    write_chains(tmp_path / "made.chain", made)
+    return read_chains(tmp_path / "made.chain", tmp_path)
+
+
+def one(chains, chrom, start, end, **settings):
+    lifted = lift(chains, [chrom], [start], [end], **settings)
+    return tuple(column[0] for column in lifted)
+
+
+def oracle(drawn, chrom, start, end):
+    """Lift base by base: the paper's rule, with a dictionary for each chain."""
+    spanned = False
+    for chain in sorted(drawn, key=lambda chain: -chain.score):
+        if chain.t_name != chrom:
+            continue
+        goes_to = {}
+        for number, (t, q, size) in enumerate(zip(chain.t_start, chain.q_start, chain.size)):
+            for i in range(size):
+                goes_to[t + i] = (q + i, number)
+        spanned |= any(chain.t_start[0] <= base < chain.t_start[-1] + chain.size[-1] for base in range(start, end))
+        aligned = [goes_to[base] for base in range(start, end) if base in goes_to]
+        if not aligned:
+            continue
+        pieces = len({number for _, number in aligned})
+        places = [place for place, _ in aligned]
+        if any(after - before - 1 >= 20 for before, after in zip(places, places[1:])):
+            return "split", "", -1, -1, "", pieces
+        if chain.minus:
+            places = [chain.q_size - 1 - place for place in places]
+        return "lifted", chain.q_name, min(places), max(places) + 1, "-" if chain.minus else "+", pieces
+    return "deleted" if spanned else "unmapped", "", -1, -1, "", 0
+
+
+queries = st.lists(
+    st.tuples(st.sampled_from("abc"), st.integers(0, 700), st.integers(1, 200)), min_size=1, max_size=40
+)
+
+
+@settings(max_examples=250)
+@given(chain_lists, queries)
+def test_against_base_by_base_lifting(tmp_path_factory, drawn, queries):
+    folder = tmp_path_factory.mktemp("lift")
+    write_chains(folder / "drawn.chain", drawn)
+    chrom, start, size = map(np.array, zip(*queries))
+    lifted = lift(read_chains(folder / "drawn.chain", folder), chrom, start, start + size)
+    found = list(zip(*(column.tolist() for column in lifted)))
+    assert found == [oracle(drawn, c, s, s + n) for c, s, n in zip(chrom, start, size)]
+
+
+def test_the_drawn_cases_reach_every_status(tmp_path):
+    chains = make(tmp_path, (10, "a", "x", "+", [(100, 100, 50), (200, 150, 50), (270, 300, 50)]))
+    lifted = lift(chains, ["a"] * 4, [100, 260, 160, 400], [250, 275, 190, 450])
+    assert lifted.status.tolist() == ["lifted", "lifted", "deleted", "unmapped"]
+    assert one(chains, "a", 240, 280)[0] == "split"
+    assert set(STATUSES) == {"lifted", "split", "deleted", "unmapped"}
+
+
+@pytest.mark.parametrize("minus", ["+", "-"])
+def test_a_gap_of_19_merges_and_one_of_20_splits(tmp_path, minus):
+    assert MERGE_GAP == 20
+    near = make(tmp_path, (10, "a", "x", minus, [(100, 200, 50), (150, 269, 50)]))
+    start, end = (200, 319) if minus == "+" else (1100 - 319, 1100 - 200)
+    assert one(near, "a", 100, 200) == ("lifted", "x", start, end, minus, 2)
+    (tmp_path / "far").mkdir()
+    far = make(tmp_path / "far", (10, "a", "x", minus, [(100, 200, 50), (150, 270, 50)]))
+    assert one(far, "a", 100, 200) == ("split", "", -1, -1, "", 2)
+    assert one(far, "a", 100, 200, merge_gap=21)[0] == "lifted"
+    assert one(far, "a", 100, 150)[0] == "lifted"
+
+
+def test_a_gap_on_the_first_genome_alone_never_splits(tmp_path):
+    chains = make(tmp_path, (10, "a", "x", "+", [(100, 200, 50), (400, 250, 50)]))
+    assert one(chains, "a", 100, 450) == ("lifted", "x", 200, 300, "+", 2)
+
+
+def test_part_of_a_block(tmp_path):
+    chains = make(tmp_path, (10, "a", "x", "+", [(100, 200, 50)]))
+    assert one(chains, "a", 110, 120) == ("lifted", "x", 210, 220, "+", 1)
+    assert one(chains, "a", 90, 101) == ("lifted", "x", 200, 201, "+", 1)
+    assert one(chains, "a", 149, 999) == ("lifted", "x", 249, 250, "+", 1)
+    assert one(chains, "a", 150, 151)[0] == "unmapped"
+    assert one(chains, "a", 99, 100)[0] == "unmapped"
+
+
+def test_the_minus_strand(tmp_path):
+    chains = make(tmp_path, (10, "a", "x", "-", [(100, 200, 50)]))
+    # Base 110 goes to 210 on the reverse strand of 1100 bases: 889 on the forward strand.
+    assert one(chains, "a", 110, 120) == ("lifted", "x", 880, 890, "-", 1)
+
+
+def test_a_peak_in_a_gap_is_deleted_and_one_beside_the_chains_is_unmapped(tmp_path):
+    chains = make(tmp_path, (10, "a", "x", "+", [(100, 200, 50), (300, 250, 50)]))
+    assert one(chains, "a", 150, 300) == ("deleted", "", -1, -1, "", 0)
+    assert one(chains, "a", 350, 400) == ("unmapped", "", -1, -1, "", 0)
+    assert one(chains, "b", 150, 300) == ("unmapped", "", -1, -1, "", 0)
+
+
+def test_the_best_chain_is_the_one_of_the_highest_score(tmp_path):
+    wide, narrow = [(100, 200, 100)], [(150, 500, 10)]
+    chains = make(tmp_path, (10, "a", "x", "+", wide), (11, "a", "y", "+", narrow))
+    assert one(chains, "a", 100, 200) == ("lifted", "y", 500, 510, "+", 1)
+    assert one(chains, "a", 100, 150) == ("lifted", "x", 200, 250, "+", 1)
+
+
+def test_a_better_chain_that_aligns_no_base_is_passed_over(tmp_path):
+    chains = make(tmp_path, (99, "a", "x", "+", [(0, 0, 50), (400, 50, 50)]), (1, "a", "y", "+", [(100, 7, 50)]))
+    assert one(chains, "a", 110, 120) == ("lifted", "y", 17, 27, "+", 1)
+
+
+def test_the_best_chain_decides_even_if_it_splits(tmp_path):
+    chains = make(tmp_path, (99, "a", "x", "+", [(0, 0, 50), (50, 90, 50)]), (1, "a", "y", "+", [(0, 0, 100)]))
+    assert one(chains, "a", 0, 100)[0] == "split"
+
+
+def test_of_equal_scores_the_first_of_the_file_wins(tmp_path):
+    blocks = [(0, 10, 50)]
+    chains = make(tmp_path, (5, "a", "y", "+", blocks), (5, "a", "x", "+", blocks))
+    assert one(chains, "a", 0, 50)[1] == "y"
+
+
+def test_rows_keep_their_order(tmp_path):
+    chains = make(tmp_path, (5, "b", "y", "+", [(0, 0, 500)]), (5, "a", "x", "+", [(0, 100, 500)]))
+    lifted = lift(chains, ["b", "a", "b", "a"], [300, 200, 100, 0], [310, 210, 110, 10])
+    assert lifted.to_chrom.tolist() == ["y", "x", "y", "x"]
+    assert lifted.to_start.tolist() == [300, 300, 100, 100]
+
+
+def test_no_interval(tmp_path):
+    lifted = lift(make(tmp_path, (5, "a", "x", "+", [(0, 0, 5)])), [], [], [])
+    assert all(len(column) == 0 for column in lifted)
+
+
+@pytest.mark.parametrize("end", [10, 9])
+def test_an_empty_interval_is_an_error(tmp_path, end):
+    chains = make(tmp_path, (5, "a", "x", "+", [(0, 0, 50)]))
+    with pytest.raises(ValueError, match=rf"interval 1 \(a:10-{end}\): end is not after start"):
+        lift(chains, ["a", "a"], [0, 10], [5, end])
+
+
+def test_table_puts_the_result_beside_its_input(tmp_path):
+    chains = make(tmp_path, (5, "a", "x", "+", [(0, 100, 50)]))
+    peaks = pd.DataFrame({"chrom": ["a", "b"], "start": [0, 0], "end": [10, 10], "name": ["p", "q"], "score": [1, 2]})
+    table = lift(chains, peaks["chrom"], peaks["start"], peaks["end"]).table(peaks.set_index(pd.Index([7, 9])))
+    assert table.to_dict("records") == [
+        dict(chrom="a", start=0, end=10, name="p", status="lifted", to_chrom="x", to_start=100, to_end=110)
+        | dict(strand="+", pieces=1),
+        dict(chrom="b", start=0, end=10, name="q", status="unmapped", to_chrom="", to_start=-1, to_end=-1)
+        | dict(strand="", pieces=0),
+    ]
+
+
+def compare_points(path, chrom, positions, cache):
+    """Hold single positions against the liftover package; return how many of them it maps once."""
+    lifted = lift(read_chains(path, cache), [chrom] * len(positions), positions, positions + 1)
+    theirs = ChainFile(str(path))
+    once = 0
+    for position, *ours in zip(positions.tolist(), lifted.status, lifted.to_chrom, lifted.to_start, lifted.strand):
+        matches = theirs.query(chrom, position)
+        if len(matches) == 1:
+            once += 1
+            assert ours == ["lifted", *matches[0]]
+        elif matches:
+            assert ours[0] == "lifted" and tuple(ours[1:]) in matches
+        else:
+            assert ours[0] in ("deleted", "unmapped")
+    return once
+
+
+@settings(max_examples=40)
+@given(chain_lists)
+def test_points_against_the_liftover_package(tmp_path_factory, drawn):
+    folder = tmp_path_factory.mktemp("points")
+    write_chains(folder / "drawn.chain.gz", drawn)
+    for chrom in {chain.t_name for chain in drawn}:
+        compare_points(folder / "drawn.chain.gz", chrom, np.arange(800), folder)
+
+
+def test_points_of_a_drawn_case_are_mapped(tmp_path):
+    make(tmp_path, (10, "a", "x", "-", [(100, 200, 50), (170, 250, 30)]))
+    assert compare_points(tmp_path / "made.chain", "a", np.arange(300), tmp_path) == 80
+
+
+def test_human_points_against_the_liftover_package(human_chain_file, tmp_path):
+    rng = np.random.default_rng(1)
+    chains = read_chains(human_chain_file, tmp_path)
+    once = 0
+    for chrom in ("1", "9", "17", "X"):
+        blocks = chains.on(chrom)
+        anywhere = rng.integers(0, blocks.t_end.max() + 100, 500)
+        edges = np.concatenate([blocks.block_start, blocks.block_start + blocks.block_size])
+        near = rng.choice(edges, 500) + rng.integers(-2, 3, 500)
+        once += compare_points(human_chain_file, chrom, np.r_[anywhere, near].clip(0), tmp_path)
+    assert once > 1500
