@@ -13,7 +13,7 @@ WORLD = config["worlds"].get(GIVEN, GIVEN)
 FACTOR, PEAKS = config.get("name", ""), config.get("peaks", "")
 EXPERIMENTS = [FACTOR] if FACTOR else config["experiments"].get(GIVEN, list(open_world(WORLD).experiments)[:3])
 MODEL = config["models"][0]  # the chapters show the first model of the list
-LIFTOVER = config["liftover"].get(GIVEN, {"experiment": EXPERIMENTS[0]})
+LIFTOVER = config["liftover"].get(GIVEN, {"experiment": EXPERIMENTS[0], "motif": ""})
 
 READY = f"data/built/{WORLD}/ready.json"
 RESULTS = f"results/{WORLD}"

@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -118,6 +119,16 @@ def test_a_rebuild_that_is_killed_is_not_taken_for_complete(small, monkeypatch):
     assert contents(small().built) == contents(fresh.built)
 
 
+def test_files_that_no_build_has_made_are_never_deleted(small):
+    """A folder given for built files may by mistake hold something else."""
+    world = small()
+    world.built.mkdir()
+    (world.built / "thesis.txt").write_text("years of work")
+    with suppress(ValueError):
+        build_world(world)
+    assert (world.built / "thesis.txt").exists()
+
+
 @pytest.fixture
 def real(tmp_path, monkeypatch):
     """A world of downloaded genomes, all of them in place."""
@@ -136,6 +147,7 @@ def real(tmp_path, monkeypatch):
         "name": "real",
         "title": "Real",
         "simulated": False,
+        "jaspar": {"release": "JASPAR2024", "tax_group": "fungi"},
         "reference": "ref",
         "genomes": genomes,
         "experiments": [],

@@ -13,8 +13,7 @@ from regdna.data.chains import read_chains
 from regdna.worlds.writers import write_chains
 
 TWO = (
-    b"chain 50 a 1000 + 10 115 x 1100 + 20 120 1\n30\t5\t0\n40\t10\t10\n20\n\n"
-    b"chain 90 b 900 + 0 7 y 800 - 1 8 2\n7\n\n"
+    b"chain 50 a 1000 + 10 115 x 1100 + 20 120 1\n30\t5\t0\n40\t10\t10\n20\n\nchain 90 b 900 + 0 7 y 800 - 1 8 2\n7\n\n"
 )
 
 
@@ -190,7 +189,9 @@ def test_a_chain_without_block_lines_is_incomplete(read):
 
 @pytest.mark.parametrize("kept", range(len(b"chain 7"), THIRD.index(b" 75")))
 def test_truncated_in_a_header(read, kept):
-    with pytest.raises(ValueError, match=r"some\.chain line 9, chain 'chain 7.*': \d+ fields in the header, expected 13"):
+    with pytest.raises(
+        ValueError, match=r"some\.chain line 9, chain 'chain 7.*': \d+ fields in the header, expected 13"
+    ):
         read(TWO + THIRD[:kept])
 
 

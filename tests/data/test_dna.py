@@ -43,7 +43,7 @@ def test_encode_names_the_wrong_character_and_its_position(sequence, character, 
 
 
 def test_encode_names_a_character_outside_ascii():
-    with pytest.raises(ValueError, match="^'é' at position 2 "):
+    with pytest.raises(ValueError, match=r"^'é' at position 2 "):
         dna.encode("ACéG")
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -152,12 +154,8 @@ def test_evaluation_on_training_bins_is_refused(source, split):
 
 
 def test_an_experiment_without_a_homolog_is_named(tiny_world, labels):
-    alone = ExampleSource(tiny_world, dataclass_without_homologs(labels))
+    alone = ExampleSource(tiny_world, dataclasses.replace(labels, pseudo=labels.pseudo[:0]))
     assert alone.pseudo_positives == 0
     for kind in (alone.pseudo_labelled, alone.augmented):
         with pytest.raises(ValueError, match="CTCF"):
             kind(np.random.default_rng(1))
-
-
-def dataclass_without_homologs(labels):
-    return type(labels)(labels.experiment, labels.peaks, labels.bins, labels.lifted, labels.pseudo[:0], labels.dropped)

@@ -93,6 +93,7 @@ def small_world(tmp_path):
             "name": "small",
             "title": "Small",
             "simulated": False,
+            "jaspar": {"release": "JASPAR2024", "tax_group": "fungi"},
             "reference": "ref",
             "genomes": [{"name": "ref"}, {"name": "rel"}],
             "test_chromosomes": ["three"],
@@ -106,9 +107,7 @@ def small_world(tmp_path):
         write_fasta(world.genome_path("ref"), genome)
         write_fasta(world.genome_path("rel"), {"r": rng.integers(0, 4, 2000).astype(np.uint8)})
         size = np.array([200])
-        chains = [
-            Chain(1, chrom, 2000, "r", 2000, False, np.array([t]), np.array([q]), size) for chrom, t, q in blocks
-        ]
+        chains = [Chain(1, chrom, 2000, "r", 2000, False, np.array([t]), np.array([q]), size) for chrom, t, q in blocks]
         write_chains(world.chain_path("rel"), chains)
         text = "".join(f"{chrom}\t{start}\t{start + 200}\n" for chrom, start in peaks)
         world.peaks_path("E").parent.mkdir()

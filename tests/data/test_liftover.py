@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,7 +44,7 @@ def oracle(drawn, chrom, start, end):
             continue
         pieces = len({number for _, number in aligned})
         places = [place for place, _ in aligned]
-        if any(after - before - 1 >= 20 for before, after in zip(places, places[1:])):
+        if any(after - before - 1 >= 20 for before, after in itertools.pairwise(places)):
             return "split", "", -1, -1, "", pieces
         if chain.minus:
             places = [chain.q_size - 1 - place for place in places]
@@ -50,9 +52,7 @@ def oracle(drawn, chrom, start, end):
     return "deleted" if spanned else "unmapped", "", -1, -1, "", 0
 
 
-queries = st.lists(
-    st.tuples(st.sampled_from("abc"), st.integers(0, 700), st.integers(1, 200)), min_size=1, max_size=40
-)
+queries = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 700), st.integers(1, 200)), min_size=1, max_size=40)
 
 
 @settings(max_examples=250)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from regdna.data.genome import Genome
 from regdna.data.peaks import read_peaks, widen
+from regdna.worlds.catalogue import open_world
 
 
 def write(path, text):
@@ -35,7 +36,9 @@ def test_bed3(tmp_path, name):
 
 
 def test_bed6(tmp_path):
-    table = read_peaks(write(tmp_path / "p.bed", "chr1\t0\t20\tfirst\t7\t+\nchr1\t30\t40\t.\t7\t-\nchr1\t50\t60\t\t7\t-\n"))
+    table = read_peaks(
+        write(tmp_path / "p.bed", "chr1\t0\t20\tfirst\t7\t+\nchr1\t30\t40\t.\t7\t-\nchr1\t50\t60\t\t7\t-\n")
+    )
     assert rows(table) == [("chr1", 0, 20, "first"), ("chr1", 30, 40, "peak2"), ("chr1", 50, 60, "peak3")]
 
 
@@ -176,11 +179,8 @@ def test_widened_peaks_are_inside_the_chromosome_and_hold_their_center(drawn, wi
 
 
 def test_yeast_peaks_are_points_under_the_names_of_the_genome(yeast_data):
-    genome = Genome(yeast_data / "genomes" / "single_sequences.2bit", {f"chr{i}": r for i, r in ROMAN.items()})
+    genome = Genome(yeast_data / "genomes" / "single_sequences.2bit", open_world("yeast").aliases)
     peaks = read_peaks(yeast_data / "peaks" / "Reb1_CX.bed", genome)
     assert len(peaks) == 1078
     assert set(peaks["chrom"]) <= set(genome.lengths)
     assert (peaks["end"] - peaks["start"] == 1).all()
-
-
-ROMAN = dict(enumerate("I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI".split(), 1))

@@ -26,6 +26,11 @@ def build_world(world):
     Parameters
     ----------
     world : regdna.worlds.catalogue.World
+
+    Raises
+    ------
+    ValueError
+        If the folder of built files holds others, or as :func:`regdna.worlds.downloads.download` raises it.
     """
     fingerprint = _fingerprint(world)
     if not world.simulated:
@@ -34,7 +39,9 @@ def build_world(world):
         log.info("world %s is complete at %s", world.name, world.built)
         return
     begun = world.built / "begun.json"
-    if _stamp(begun) != fingerprint and world.built.exists():
+    if _stamp(begun) != fingerprint and world.built.exists() and any(world.built.iterdir()):
+        if not begun.exists():
+            raise ValueError(f"{world.built} holds files that were not made here; move them away or delete them")
         shutil.rmtree(world.built)
     world.ready.unlink(missing_ok=True)
     write_text(begun, json.dumps({"fingerprint": fingerprint}))

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import re
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -140,7 +141,7 @@ def _content(path):
             zipped = file.read(2) == b"\x1f\x8b"
         with gzip.open(path, "rb") if zipped else open(path, "rb") as file:
             return file.read()
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: truncated or damaged gzip file ({error}); download it again") from error
 
 
@@ -163,7 +164,7 @@ def _parse(text, path):
         try:
             headers.append(
                 (
-                    float(fields[1]),
+                    int(fields[1]),
                     fields[2].decode(),
                     int(fields[3]),
                     int(fields[5]),
@@ -180,7 +181,7 @@ def _parse(text, path):
             fail(i, "a field that must be an integer is not")
         if fields[4] != b"+" or fields[9] not in (b"+", b"-"):
             fail(i, "strands must be + for the first genome and + or - for the second")
-        if len(numbers[-1]) % 3 != 1:
+        if not text[stop:end].strip() or len(numbers[-1]) % 3 != 1:
             fail(i, "its block lines are incomplete; the file is truncated or damaged")
     return _arrays(headers, numbers, fail)
 

@@ -37,13 +37,15 @@ def encode(sequence):
     >>> encode("ACGTn")
     array([0, 1, 2, 3, 4], dtype=uint8)
     """
+    given = sequence
     if isinstance(sequence, str):
         sequence = sequence.encode("ascii", "replace")
     letters = np.frombuffer(sequence, np.uint8) if isinstance(sequence, bytes) else np.asarray(sequence, np.uint8)
     codes = _CODES[letters]
     if (codes == 255).any():
         at = int(np.argmax(codes == 255))
-        raise ValueError(f"{chr(letters[at])!r} at position {at} is not a nucleotide letter (A, C, G, T, N or IUPAC)")
+        letter = given[at] if isinstance(given, str) else chr(letters[at])
+        raise ValueError(f"{letter!r} at position {at} is not a nucleotide letter (A, C, G, T, N or IUPAC)")
     return codes
 
 

@@ -72,10 +72,12 @@ class ExampleSource:
         """As many positives as :meth:`pseudo_labelled` has, from the reference alone.
 
         Each is a training peak seen through a window at a random phase (the peak covers more than half of the window,
-        or the window lies inside the peak) and read from a random strand. This is the fair control of the homologs,
+        or the window lies inside the peak) and read from a random strand. Peaks too narrow to cover more than half of
+        any window are left out, as they are among the bins. This is the fair control of the homologs,
         which lie on their own genome's grid of bins and so show the motif at other places of the window, too.
         """
         peaks = self.labels.peaks[self.labels.peaks["split"] == "train"]
+        peaks = peaks[peaks["end"] - peaks["start"] > BIN // 2]
         chosen = peaks.iloc[self._spread(len(peaks), self.pseudo_positives, rng)]
         # The window starts where more than half of it still lies inside the peak.
         begin, end = chosen["start"].to_numpy(), chosen["end"].to_numpy()
@@ -106,9 +108,11 @@ class ExampleSource:
         labels = np.repeat(np.array([1, 0], np.uint8), [len(positives), len(negatives)])
         return Examples(np.concatenate([positives, negatives]), labels, np.ones(len(labels), np.float32))
 
-    @staticmethod
-    def _spread(population, number, rng):
+    def _spread(self, population, number, rng):
         """Draw row numbers so that each row is drawn equally often, up to one time."""
+        if not population or not number:
+            what = "no training bin is free of peaks" if number else "no training peak has a homolog in any relative"
+            raise ValueError(f"{self.labels.experiment}: {what}")
         rounds = -(-number // population)
         return np.concatenate([rng.permutation(population) for _ in range(rounds)])[:number]
 

@@ -1,6 +1,7 @@
 """Genomes from FASTA, gzipped FASTA or UCSC 2bit files, as arrays of codes."""
 
 import gzip
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -114,13 +115,40 @@ def _open_2bit(path):
         lengths = {name: int(length) for name, length in twobit.chroms().items()}
     except RuntimeError as error:
         raise ValueError(f"{path}: not a readable 2bit file; download it again") from error
+    # The reader maps the file into memory and does not look where it ends.
+    if path.stat().st_size < _2bit_size(path):
+        raise ValueError(f"{path}: truncated 2bit file; download it again")
     return lengths, lambda chrom: twobit.sequence(chrom)
+
+
+def _2bit_size(path):
+    """Work out where the last record of a 2bit file must end (https://genome.ucsc.edu/FAQ/FAQformat.html#format7)."""
+    with open(path, "rb") as file:
+
+        def integers(number):
+            content = file.read(4 * number)
+            return np.frombuffer(content, order + "u4") if len(content) == 4 * number else np.full(number, 2**31)
+
+        order = "<"
+        order = "<" if integers(1)[0] == 0x1A412743 else ">"
+        offsets = []
+        for _ in range(integers(3)[1]):
+            file.read(file.read(1)[0])
+            offsets.append(integers(1)[0])
+        ends = [0]
+        for offset in offsets:
+            file.seek(int(offset))
+            length = int(integers(1)[0])
+            for _ in range(2):  # runs of N, then runs of lower case: a number, starts, sizes
+                file.seek(8 * int(integers(1)[0]), 1)
+            ends.append(file.tell() + 4 + -(-length // 4))
+    return max(ends)
 
 
 def _open_fasta(path):
     try:
         index = Faidx(str(path))
-    except FastaIndexingError as error:
+    except (FastaIndexingError, ValueError) as error:
         raise ValueError(f"{path}: not a readable FASTA file ({error})") from error
     lengths = {name: entry.rlen for name, entry in index.index.items()}
     return lengths, lambda chrom: index.fetch(chrom, 1, lengths[chrom]).seq
@@ -131,12 +159,14 @@ def _open_gzipped_fasta(path):
     try:
         with gzip.open(path, "rb") as file:
             text = file.read()
-    except (EOFError, OSError) as error:
+    except (EOFError, OSError, zlib.error) as error:
         raise ValueError(f"{path}: truncated or damaged gzip file ({error}); download it again") from error
     sequences = {}
-    for record in text.split(b">")[1:]:
+    for record in (b"\n" + text).split(b"\n>")[1:]:
         header, _, body = record.partition(b"\n")
-        if not header.split():
-            raise ValueError(f"{path}: record {len(sequences) + 1} has an empty name")
-        sequences[header.split()[0].decode()] = body.replace(b"\n", b"").replace(b"\r", b"")
+        name = header.split()[0].decode() if header.split() else ""
+        if not name or name in sequences:
+            problem = f"has the name {name!r} of an earlier one" if name else "has an empty name"
+            raise ValueError(f"{path}: record {len(sequences) + 1} {problem}")
+        sequences[name] = body.replace(b"\n", b"").replace(b"\r", b"")
     return {name: len(sequence) for name, sequence in sequences.items()}, sequences.__getitem__

@@ -1,6 +1,8 @@
 """Peaks: BED and narrowPeak files, read strictly."""
 
 import gzip
+import re
+import zlib
 from pathlib import Path
 
 import pandas as pd
@@ -92,15 +94,13 @@ def _lines(path):
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as file:
             yield from file
-    except (EOFError, OSError, UnicodeDecodeError) as error:
+    except (EOFError, OSError, UnicodeDecodeError, zlib.error) as error:
         raise ValueError(f"{path}: truncated, damaged or not a text file ({error})") from error
 
 
 def _coordinate(text, field, where):
-    try:
-        value = int(text)
-    except ValueError:
-        raise ValueError(f"{where}: {field} {text!r} is not an integer") from None
-    if value < 0:
-        raise ValueError(f"{where}: {field} {value} is negative")
-    return value
+    if not re.fullmatch("-?[0-9]+", text):  # int() would also take 1_000, +1 and other scripts' digits
+        raise ValueError(f"{where}: {field} {text!r} is not an integer")
+    if text.startswith("-"):
+        raise ValueError(f"{where}: {field} {text} is negative")
+    return int(text)

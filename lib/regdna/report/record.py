@@ -34,8 +34,8 @@ def make_record(world, notebooks, records=RECORDS, sources=SOURCES):
     Returns
     -------
     pathlib.Path
-        The record's folder: the notebooks and ``provenance.json`` (date, versions, SHA-256 of every input file, and for
-        each notebook its parameters and a hash of the code it was made from).
+        The record's folder: the notebooks, the table of runs beside them (``metrics.csv``), and ``provenance.json``
+        (date, versions, SHA-256 of every input file, and for each notebook its parameters and a hash of its code).
 
     Raises
     ------
@@ -71,6 +71,9 @@ def make_record(world, notebooks, records=RECORDS, sources=SOURCES):
     shutil.rmtree(new, ignore_errors=True)
     for path in executed:
         write_text(new / path.name, path.read_text())
+    metrics = Path(notebooks).parent / "metrics.csv"
+    if metrics.exists():
+        write_text(new / "metrics.csv", metrics.read_text())
     write_text(new / "provenance.json", json.dumps(provenance, indent=1) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     new.rename(folder)

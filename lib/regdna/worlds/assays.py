@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 
-def call_peaks(experiments, elements, sites, rng):
+def call_peaks(experiments, elements, sites, lengths, rng):
     """Make the peaks of every experiment.
 
     An experiment either reads the open ``sites`` of a factor (its motif under selection inside an open element; a
@@ -18,6 +18,8 @@ def call_peaks(experiments, elements, sites, rng):
     elements, sites : pandas.DataFrame
         Alive on the reference: columns kind (of the element), chrom, start, end (0-based half-open) and, for sites,
         factor.
+    lengths : dict of str to int
+        Chromosome lengths in bases; a peak that would end beyond its chromosome is shifted inwards.
     rng : numpy.random.Generator
 
     Returns
@@ -25,10 +27,10 @@ def call_peaks(experiments, elements, sites, rng):
     dict of str to pandas.DataFrame
         By experiment: chrom, start, end, name, signal, summit (offset from start), sorted by position.
     """
-    return {experiment["name"]: _peaks(experiment, elements, sites, rng) for experiment in experiments}
+    return {experiment["name"]: _peaks(experiment, elements, sites, lengths, rng) for experiment in experiments}
 
 
-def _peaks(experiment, elements, sites, rng):
+def _peaks(experiment, elements, sites, lengths, rng):
     if experiment["reads"] == "sites":
         chosen = sites[(sites["factor"] == experiment["motif"]) & (sites["kind"] != "closed")]
         chosen = chosen[rng.random(len(chosen)) < experiment.get("share", 1.0)]
@@ -37,7 +39,7 @@ def _peaks(experiment, elements, sites, rng):
         chosen = elements[rng.random(len(elements)) < chance]
     width, jitter = experiment["width"], experiment.get("jitter", 5)
     summit = (chosen["start"] + chosen["end"]).to_numpy() // 2 + rng.integers(-jitter, jitter + 1, len(chosen))
-    start = np.maximum(summit - width // 2, 0)
+    start = np.clip(summit - width // 2, 0, chosen["chrom"].map(lengths).to_numpy() - width)
     peaks = pd.DataFrame(
         {"chrom": chosen["chrom"], "start": start, "end": start + width, "summit": summit - start}
     ).assign(signal=np.round(rng.gamma(4.0, 2.0, len(chosen)), 3))

@@ -153,6 +153,8 @@ def open_world(name, catalogue=CATALOGUE, built=None):
         distances = trees.distances(trees.read_tree(tree), text["reference"]) if tree else {}
         genomes = [genome["name"] for genome in text.get("genomes", ())]
         relatives = tuple(distances) or tuple(name for name in genomes if name != text["reference"])
+        if not tree and text["reference"] not in genomes:
+            raise ValueError(f"{path}: the reference {text['reference']!r} is not among the genomes")
         return World(
             name=text["name"],
             title=text["title"],
@@ -175,7 +177,7 @@ def open_world(name, catalogue=CATALOGUE, built=None):
         raise ValueError(f"{path}: {error.args[0]!r} is missing or unknown") from error
 
 
-def _description(name, catalogue):
+def _description(name, catalogue, extending=()):
     path = catalogue / f"{name}.yaml"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in catalogue.glob("*.yaml"))) or "none"
@@ -184,7 +186,13 @@ def _description(name, catalogue):
         text = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: not valid YAML ({error})") from error
-    return _merge(_description(text["extends"], catalogue), text) if "extends" in text else text
+    if not isinstance(text, dict):
+        raise ValueError(f"{path}: not a world description; its top level must be a mapping")
+    if "extends" not in text:
+        return text
+    if text["extends"] in (name, *extending):
+        raise ValueError(f"{path}: {' extends '.join((*extending, name, text['extends']))}, which has no end")
+    return _merge(_description(text["extends"], catalogue, (*extending, name)), text)
 
 
 def _merge(base, changes):

@@ -36,4 +36,7 @@ def download(world):
                 f"{world.name}/{source.path}"
             ) from error
         except ValueError as error:
-            raise ValueError(f"{source.url} is not the file this world was made with: {error}") from error
+            raise ValueError(
+                f"{source.url} is not the file this world was made with: {error}. Place one of SHA-256 {source.sha256} "
+                f"at {target}"
+            ) from error

@@ -60,7 +60,8 @@ def fetch_motifs(names, release, tax_group="vertebrates"):
     """
     motifs = {}
     for name in names:
-        found = [m for m in _database(release).fetch_motifs_by_name(name) if m.tax_group == tax_group]
+        found = _database(release).fetch_motifs_by_name(name)
+        found = [motif for motif in found if motif.collection == "CORE" and motif.tax_group == tax_group]
         if not found:
             raise ValueError(f"{release} has no CORE matrix of {tax_group} named {name!r}")
         motifs[name] = _motif(min(found, key=lambda motif: motif.matrix_id))

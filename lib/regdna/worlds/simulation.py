@@ -24,8 +24,9 @@ def simulate(plan, experiments, reference, tree_path, folder):
     """Simulate a clade and write its files.
 
     Written below ``folder``: ``genomes/<species>.fa`` with ``.fai``, ``chains/<reference>To<Species>.over.chain.gz``,
-    ``peaks/<experiment>.narrowPeak``, ``truth/elements.tsv.gz`` and ``truth/sites.tsv.gz`` (reference coordinates, and
-    for each species whether the element or site is still under selection there). Equal arguments give equal bytes.
+    ``peaks/<experiment>.narrowPeak``, ``truth/elements.tsv.gz`` and ``truth/sites.tsv.gz``
+    (reference coordinates of what is still under selection there, "." and -1 otherwise, and for each species whether
+    it is under selection). Equal arguments give equal bytes.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ def simulate(plan, experiments, reference, tree_path, folder):
     write_table(folder / "truth" / "elements.tsv.gz", elements)
     write_table(folder / "truth" / "sites.tsv.gz", sites)
     living = [table[table[reference] & (table["start"] >= 0)] for table in (elements, sites)]
-    for name, peaks in call_peaks(experiments, *living, rng).items():
+    sizes = dict(zip(names, np.diff(np.r_[0, reference_lineage.ends]).tolist()))
+    for name, peaks in call_peaks(experiments, *living, sizes, rng).items():
         columns = (peaks[column] for column in ("chrom", "start", "end", "name", "signal", "summit"))
         write_narrowpeak(folder / "peaks" / f"{name}.narrowPeak", *columns)
 
@@ -88,13 +90,18 @@ def _species(branch, lineage, evolution, reference):
 
 def _truth(layout, lineage, evolution, names, alive):
     position = evolution.positions(lineage)
+    own = lineage.element_alive, lineage.site_alive
     chrom_start = np.r_[0, lineage.ends[:-1]]
 
     def locate(table, which):
-        first, last = position[table["start"]], position[table["end"] - 1]
-        start, end = np.minimum(first, last), np.maximum(first, last) + 1
+        # Its ends may have been deleted, and the whole may have been turned around: look at all bases that are left.
+        kept = [position[start:end] for start, end in zip(table["start"], table["end"])]
+        kept = [where[where >= 0] for where in kept]
+        spans = [(w[0], w[-1], w.min(), w.max() + 1) if len(w) else (-1, -1, -1, -1) for w in kept]
+        first, last, start, end = np.array(spans).T
         chrom = np.searchsorted(lineage.ends, start, "right").clip(max=len(names) - 1)
-        there = (first >= 0) & (last >= 0)
+        # What is no longer under selection may have been torn apart; it has no place.
+        there = (start >= 0) & own[which]
         offset = chrom_start[chrom]
         located = pd.DataFrame(
             {

@@ -28,15 +28,16 @@ def read_tree(path):
     Raises
     ------
     ValueError
-        If the file is no Newick tree, a branch lacks its length, or two species share a name.
+        If the file is no Newick tree, a branch lacks its length or has a negative one, or two species share a name.
     """
     try:
         tree = Phylo.read(path, "newick")
     except Exception as error:  # Bio.Phylo raises several unrelated types on damaged text
         raise ValueError(f"{path}: not a Newick tree ({error})") from error
     for clade in tree.find_clades():
-        if clade is not tree.root and not clade.branch_length:
-            raise ValueError(f"{path}: branch to {clade.name or 'an inner node'} has no length")
+        if clade is not tree.root and (clade.branch_length is None or clade.branch_length < 0):
+            problem = "has no length" if clade.branch_length is None else f"has length {clade.branch_length}"
+            raise ValueError(f"{path}: branch to {clade.name or 'an inner node'} {problem}")
     root = _branch(tree.root)
     names = species(root)
     if len(set(names)) < len(names):

@@ -1,0 +1,1 @@
+"""A package, since two of its files have namesakes one folder up."""

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from regdna.training.metrics import aupr, auroc
+
+
+def test_by_hand():
+    labels, scores = [1, 0, 1, 0], [0.9, 0.8, 0.7, 0.1]
+    assert auroc(labels, scores) == pytest.approx(3 / 4)  # of four pairs only 0.7 against 0.8 is wrong
+    assert aupr(labels, scores) == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
+
+
+def test_rare_positives_by_hand():
+    labels, scores = [0, 0, 1, 0, 0, 0, 0, 0, 0, 1], np.arange(10, 0, -1)
+    assert auroc(labels, scores) == pytest.approx(6 / 16)
+    assert aupr(labels, scores) == pytest.approx(0.5 * 1 / 3 + 0.5 * 2 / 10)
+
+
+def test_perfect_and_reversed():
+    labels = np.array([0, 0, 0, 1])
+    assert (auroc(labels, labels), aupr(labels, labels)) == (1, 1)
+    assert (auroc(labels, -labels), aupr(labels, -labels)) == (0, 1 / 4)
+
+
+def test_equal_scores_are_a_random_order():
+    labels = [1, 0, 0, 0, 0]
+    assert auroc(labels, [0.3] * 5) == 0.5
+    assert aupr(labels, [0.3] * 5) == pytest.approx(1 / 5)
+
+
+@pytest.mark.parametrize("score", [auroc, aupr])
+class TestErrors:
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+    def test_a_score_that_is_no_number(self, score, bad):
+        with pytest.raises(ValueError, match="1 of 3 scores are not finite"):
+            score([1, 0, 0], [0.1, bad, 0.2])
+
+    @pytest.mark.parametrize("label", [0, 1])
+    def test_one_class_only(self, score, label):
+        with pytest.raises(ValueError, match=f"all 3 labels are {label}; no area is defined"):
+            score([label] * 3, [0.1, 0.2, 0.3])
+
+    def test_nothing(self, score):
+        with pytest.raises(ValueError, match="all 0 labels are missing; no area is defined"):
+            score([], [])
+
+    def test_returns_a_plain_float(self, score):
+        assert type(score(np.array([1, 0], np.uint8), np.array([0.2, 0.1], np.float32))) is float
