@@ -38,6 +38,14 @@ class TestParameters:
         path = write_notebook(tmp_path / "a.ipynb", parameters="steps: int = 5")
         assert parameters(path) == [Parameter("steps", "int", 5, "")]
 
+    @pytest.mark.parametrize(
+        "lines",
+        ["seeds: list = [\n    0,\n    1,\n]  # some numbers", "seeds: list = (\n    [0, 1]  # some numbers\n)"],
+    )
+    def test_default_on_several_lines(self, tmp_path, lines):
+        path = write_notebook(tmp_path / "a.ipynb", parameters=f"steps: int = 5  # a number\n{lines}")
+        assert parameters(path)[1] == Parameter("seeds", "list", [0, 1], "some numbers")
+
     def test_negative_default(self, tmp_path):
         path = write_notebook(tmp_path / "a.ipynb", parameters="shift: int = -5  # in bases")
         assert parameters(path) == [Parameter("shift", "int", -5, "in bases")]
@@ -157,7 +165,8 @@ def source(tmp_path_factory):
         "was_there = Path(output).exists()\nprint('answer', 6 * number, 'output there:', was_there)",
         "# the cell that can fail\nif fail:\n    raise RuntimeError('on demand')",
         "print('the end')",
-        parameters='output: str = ""  # where the output will be\nnumber: int = 3  # to multiply\nfail: bool = False  # whether to',
+        parameters='output: str = ""  # where the output will be\n'
+        "number: int = 3  # to multiply\nfail: bool = False  # whether to",
     )
 
 
@@ -166,13 +175,14 @@ def printed(path):
     return "".join(out.get("text", "") for cell in cells if cell.cell_type == "code" for out in cell.outputs)
 
 
-class TestRun:
-    @pytest.fixture(scope="class")
-    def good(self, source, tmp_path_factory):
-        output = tmp_path_factory.mktemp("good") / "deep" / "chapter-X.ipynb"
-        run_notebook(source, output, {"number": "7", "output": str(output)})
-        return output
+@pytest.fixture(scope="module")
+def good(source, tmp_path_factory):
+    output = tmp_path_factory.mktemp("good") / "deep" / "chapter-X.ipynb"
+    run_notebook(source, output, {"number": "7", "output": str(output)})
+    return output
 
+
+class TestRun:
     def test_output(self, good):
         assert printed(good) == "answer 42 output there: False\nthe end\n"
         assert sorted(path.name for path in good.parent.iterdir()) == ["chapter-X.ipynb", "chapter-X.log"]

@@ -1,5 +1,7 @@
 import csv
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -81,33 +83,37 @@ def test_a_finished_run_is_read(run, runner, tiny_world, monkeypatch):
     pd.testing.assert_frame_equal(again.history, run.history)
 
 
+def copy_run(run, results):
+    """Copy a run into another results folder, so that a refused training cannot spoil it for other tests."""
+    folder = results / run.folder.relative_to(run.folder.parents[3])
+    shutil.copytree(run.folder, folder)
+    return folder
+
+
 @pytest.mark.parametrize(
     "change",
-    [{"budget": Budget(steps=5, finetune_steps=2, iterations=1)}, {"seed": 4}, {"regime": "SL"}, {"noise": 0.2}],
+    [
+        {"budget": replace(BUDGET, steps=5)},
+        {"budget": replace(BUDGET, noise=0.2)},
+        {"split": {"test_chromosomes": frozenset({"chr9"})}},
+        {"split": {"validation_chromosomes": frozenset({"chr5"})}},
+        {"split": {"peak_width": 300}},
+    ],
+    ids=lambda change: "-".join(change),
 )
-def test_what_a_finished_run_does_not_answer(run, tiny_world, tmp_path, monkeypatch, change):
-    """The run is copied, so that a refused training cannot spoil it for other tests."""
-    budget = change.get("budget", Budget(steps=4, finetune_steps=2, iterations=1, noise=change.get("noise", 0.1)))
-    regime, seed = change.get("regime", "SSL"), change.get("seed", 3)
-    folder = tmp_path / "runs" / "CTCF" / "cnn64" / f"{regime}-{seed}"
-    folder.mkdir(parents=True)
-    for path in run.folder.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
+def test_a_run_of_another_budget_or_split_is_not_read(run, tiny_world, tmp_path, monkeypatch, change):
+    folder, world = copy_run(run, tmp_path), replace(tiny_world, **change.get("split", {}))
     monkeypatch.setattr(runs, "train", refuse)
     with pytest.raises(Trains):
-        Runner(tiny_world, "CTCF", "cnn64", tmp_path, budget).run(regime, seed)
+        Runner(world, "CTCF", "cnn64", tmp_path, change.get("budget", BUDGET)).run("SSL", 3)
     assert not (folder / "run.json").exists()
 
 
-def test_other_inputs_are_another_run(run, tiny_world, tmp_path, monkeypatch):
-    """Peaks of the same name but of other content do not pass for those of the run."""
-    folder = tmp_path / "runs" / "CTCF" / "cnn64" / "SSL-3"
-    folder.mkdir(parents=True)
-    for path in run.folder.iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
+def test_a_run_of_other_peaks_is_not_read(run, tiny_world, tmp_path, monkeypatch):
+    copy_run(run, tmp_path)
     peaks = tiny_world.peaks_path("CTCF")
     (tmp_path / "same.bed").write_bytes(peaks.read_bytes())
-    (tmp_path / "other.bed").write_text("".join(peaks.read_text().splitlines(keepends=True)[:-1]))
+    (tmp_path / "other.bed").write_text("".join(peaks.read_text().splitlines(keepends=True)[1:]))
     monkeypatch.setattr(runs, "train", refuse)
     assert Runner(tiny_world, "CTCF", "cnn64", tmp_path, BUDGET, tmp_path / "same.bed").run("SSL", 3).row == run.row
     with pytest.raises(Trains):

@@ -44,7 +44,7 @@ def align_genomes(reference, other, window=2000, step=1000, k=11, w=5):
             if hit:
                 pieces.append(_blocks(hit, start))
         chains += [_chain(part, chrom, length) for part in _stitch(pieces)]
-        log.info("aligned %s to %s: %d windows", chrom, other.path.name, len(pieces))
+        log.debug("aligned %s to %s: %d windows", chrom, other.path.name, len(pieces))
     return chains
 
 

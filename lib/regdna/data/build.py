@@ -67,8 +67,11 @@ def _align_one(world, species):
 
 
 def _fingerprint(world):
-    text = json.dumps(world.description, sort_keys=True) + (world.tree.read_text() if world.tree else "")
-    return hashlib.sha256(f"{__version__} {text}".encode()).hexdigest()
+    """Hash what the built files depend on, and no more: a new experiment needs no new chains."""
+    parts = ("simulation", "experiments") if world.simulated else ("genomes", "alignment")
+    text = json.dumps([world.reference, *(world.description.get(part) for part in parts)], sort_keys=True)
+    tree = world.tree.read_text() if world.tree else ""
+    return hashlib.sha256(f"{__version__} {text} {tree}".encode()).hexdigest()
 
 
 def _stamp(path):

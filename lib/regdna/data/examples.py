@@ -7,6 +7,7 @@ import numpy as np
 from regdna.data import dna
 from regdna.data.genome import Genome
 from regdna.data.labels import BIN
+from regdna.worlds.catalogue import SPLITS
 
 
 class Examples(NamedTuple):
@@ -35,9 +36,19 @@ class ExampleSource:
     ----------
     world : regdna.worlds.catalogue.World
     labels : regdna.data.labels.Labels
+
+    Raises
+    ------
+    ValueError
+        If the training, the validation or the test chromosomes have no positive bin.
     """
 
     def __init__(self, world, labels):
+        for split in SPLITS:
+            if not labels.bins["positive"][labels.bins["split"] == split].any():
+                raise ValueError(
+                    f"{labels.experiment}: no {split} chromosome has a positive bin; check the peaks and the split"
+                )
         self.world, self.labels = world, labels
         self._reference = Genome(world.genome_path(world.reference), world.aliases)
         bins = labels.bins

@@ -59,9 +59,9 @@ def _scanner(filters, hidden, dropout, length, seed, name):
             layers.Conv1D(filters, 24, activation="relu", kernel_initializer=start(1), name="filters"),
             layers.GlobalMaxPooling1D(),
             layers.Dropout(dropout[0], seed=1000 * seed + 2),
-            layers.Dense(hidden, activation="relu", kernel_initializer=start(3)),
+            layers.Dense(hidden, activation="relu", kernel_initializer=start(3), name="hidden"),
             layers.Dropout(dropout[1], seed=1000 * seed + 4),
-            layers.Dense(1, activation="sigmoid", kernel_initializer=start(5)),
+            layers.Dense(1, activation="sigmoid", kernel_initializer=start(5), name="output"),
         ],
         name=name,
     )

@@ -24,7 +24,7 @@ def build_site(folder, world, notebooks, only=None):
     Parameters
     ----------
     folder : path
-        Gets ``source/`` and ``source/_build/html``.
+        Gets ``source/``, and ``html/`` when the build has gone well; until then an older ``html/`` stays.
     world : str
         The world the notebooks were executed on.
     notebooks : path
@@ -69,7 +69,10 @@ def build_site(folder, world, notebooks, only=None):
     if missing:
         raise ValueError(f"pages of _toc.yml are missing: {', '.join(missing)}")
     _jupyter_book(source)
-    return source / "_build" / "html" / f"{toc['root']}.html"
+    html = Path(folder) / "html"
+    shutil.rmtree(html, ignore_errors=True)
+    (source / "_build" / "html").rename(html)
+    return html / f"{toc['root']}.html"
 
 
 def _executed(notebooks, only):

@@ -162,6 +162,8 @@ class Runner:
         parts = {
             "regdna": __version__,
             "world": self.world.ready.read_text(),
+            "splits": [sorted(self.world.test_chromosomes), sorted(self.world.validation_chromosomes)],
+            "peak_width": self.world.peak_width,
             "peaks": sha256(peaks),
             "model": self.model,
             "regime": regime,

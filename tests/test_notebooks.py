@@ -1,0 +1,68 @@
+"""Every notebook runs at quick size: by the book's own runner, and cell by cell under nbval."""
+
+import os
+import subprocess
+import sys
+
+import matplotlib
+import nbformat
+import papermill
+import pytest
+
+from regdna.data.build import build_world
+from regdna.report.notebooks import check_parameters, run_notebook
+from regdna.worlds.catalogue import PROJECT, open_world
+
+SOURCES = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+WORLD = "simulated_quick"
+QUICK = {
+    "01_worlds": {},
+    "03_liftover": {"experiment": "CTCF", "motif": "CTCF"},
+    "04_cnn": {"experiment": "CTCF", "seeds": [0], "steps": 20, "finetune_steps": 10, "iterations": 1},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def surroundings(own_cache):
+    """The world the notebooks open, and caches of their own for their kernels."""
+    build_world(open_world(WORLD))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(own_cache))
+        patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # spares the search for fonts
+        patch.delenv("PYTEST_ADDOPTS", raising=False)
+        yield
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Folder of the runs; what one test has trained, another one reads."""
+    return tmp_path_factory.mktemp("results")
+
+
+def quick(path, results):
+    """Parameters that make a notebook quick; a new notebook runs with its defaults on the quick world."""
+    trains = {"results": str(results)} if "steps" in QUICK.get(path.stem, {}) else {}
+    return check_parameters(path, {"world": WORLD} | QUICK.get(path.stem, {}) | trains)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_runs(path, results, tmp_path):
+    output = tmp_path / path.name
+    run_notebook(path, output, quick(path, results))
+    page = nbformat.read(output, as_version=4)
+    code = [cell for cell in page.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    assert sum("image/png" in out.get("data", {}) for cell in code for out in cell.outputs) >= 1
+    assert page.metadata["regdna"]["parameters"]["world"] == WORLD
+    assert str(tmp_path) not in output.read_text().replace(str(results), "")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_nbval(path, results, tmp_path):
+    prepared = tmp_path / path.name
+    papermill.execute_notebook(str(path), str(prepared), quick(path, results), prepare_only=True, progress_bar=False)
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", "-q", "--tb=short", prepared]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=dict(os.environ))
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    code = [cell for cell in nbformat.read(prepared, as_version=4).cells if cell.cell_type == "code"]
+    assert f"{len(code)} passed" in done.stdout
