@@ -2,10 +2,12 @@
 
 import ast
 import datetime
+import io
 import logging
 import os
 import resource
 import time
+import tokenize
 from pathlib import Path
 from typing import NamedTuple
 
@@ -60,15 +62,34 @@ def parameters(notebook):
     tagged = [cell for cell in cells if "parameters" in cell.metadata.get("tags", ())]
     if not tagged:
         raise NotebookError(f"{notebook}: no cell is tagged 'parameters'")
-    lines = tagged[0].source.splitlines()
+    return _declared(tagged[0].source, notebook)
+
+
+def _declared(source, notebook):
+    lines = source.splitlines()
+
+    def wrong(number):
+        line = lines[number - 1].strip()
+        return NotebookError(f"{notebook}, parameters cell: {line!r} is not 'name: type = default  # help'")
+
+    try:
+        nodes = ast.parse(source).body
+    except SyntaxError as error:
+        raise wrong(error.lineno) from error
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    comments = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
     declared = []
-    for node in ast.parse(tagged[0].source).body:
-        line = lines[node.lineno - 1]
+    for node in nodes:
         kind = node.annotation.id if isinstance(node, ast.AnnAssign) and isinstance(node.annotation, ast.Name) else None
         if kind not in TYPES or node.value is None:
-            raise NotebookError(f"{notebook}, parameters cell: {line!r} is not 'name: type = default  # help'")
-        after = line[node.end_col_offset :]
-        declared.append(Parameter(node.target.id, kind, ast.literal_eval(node.value), after.partition("#")[2].strip()))
+            raise wrong(node.lineno)
+        try:
+            default = ast.literal_eval(node.value)
+        except ValueError as error:
+            raise wrong(node.lineno) from error
+        # A formatter may break a long line, so the help stands on any line of the statement.
+        spoken = [comments[number] for number in range(node.lineno, node.end_lineno + 1) if number in comments]
+        declared.append(Parameter(node.target.id, kind, default, " ".join(spoken)))
     return declared
 
 

@@ -164,7 +164,7 @@ def _drop_other_links(folder):
         for cell in page.cells:
             if cell.cell_type == "markdown":
                 cell.source = re.sub(
-                    r"\[([^\]]*)\]\((\w+\.ipynb)\)", lambda m: m[0] if m[2] in shown else m[1], cell.source
+                    r"\[([^\]]*)\]\(([\w-]+\.ipynb)\)", lambda m: m[0] if m[2] in shown else m[1], cell.source
                 )
         write_text(path, nbformat.writes(page))
 

@@ -36,6 +36,6 @@ def _checked(labels, scores):
     labels, scores = np.asarray(labels), np.asarray(scores, float)
     if not np.isfinite(scores).all():
         raise ValueError(f"{np.sum(~np.isfinite(scores))} of {len(scores)} scores are not finite numbers")
-    if labels.min(initial=1) == labels.max(initial=0):
+    if len(np.unique(labels)) < 2:
         raise ValueError(f"all {len(labels)} labels are {labels[0] if len(labels) else 'missing'}; no area is defined")
     return labels, scores

@@ -82,7 +82,7 @@ class Runner:
     """
 
     def __init__(self, world, experiment, model, results, budget=None, peaks=None):
-        from regdna.models.cnn import MODELS  # Keras takes seconds to import; a run that is there does not need it
+        from regdna.models.cnn import MODELS  # Keras takes seconds to import; reading runs does not need it
 
         if model not in MODELS:
             raise ValueError(f"no model named {model!r}; models: {', '.join(MODELS)}")
