@@ -4,7 +4,14 @@ import sys
 import nbformat
 import pytest
 
-from regdna.report.notebooks import NotebookError, Parameter, check_parameters, parameters, run_notebook
+from regdna.report.notebooks import (
+    NotebookError,
+    Parameter,
+    check_parameters,
+    executed_notebooks,
+    parameters,
+    run_notebook,
+)
 from regdna.worlds.catalogue import PROJECT
 
 from .conftest import write_notebook
@@ -256,3 +263,9 @@ class TestSources:
 
 def test_there_are_notebooks():
     assert SOURCES
+
+
+def test_only_finished_notebooks_are_listed(tmp_path):
+    for name in ("02.ipynb", "01.ipynb", ".k3j.01.ipynb", "03.failed.ipynb", "01.log"):
+        (tmp_path / name).write_text("")
+    assert [path.name for path in executed_notebooks(tmp_path)] == ["01.ipynb", "02.ipynb"]

@@ -140,6 +140,23 @@ def _typed(value, kind):
     return value
 
 
+def executed_notebooks(folder):
+    """List the executed notebooks of a folder, sorted by name.
+
+    Failed ones are left out, and so are the unfinished ones of a killed run, whose names begin with a dot.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    list of pathlib.Path
+    """
+    paths = sorted(Path(folder).glob("*.ipynb"))
+    return [path for path in paths if not path.name.startswith(".") and not path.name.endswith(".failed.ipynb")]
+
+
 def run_notebook(notebook, output, given=None):
     """Execute a notebook with parameters.
 

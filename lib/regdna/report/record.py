@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 
 from regdna.files import sha256, write_text
+from regdna.report.notebooks import executed_notebooks
 from regdna.worlds.catalogue import PROJECT, open_world
 
 RECORDS = PROJECT / "book" / "record"
@@ -42,8 +43,7 @@ def make_record(world, notebooks, records=RECORDS, sources=SOURCES):
     ValueError
         If there is no executed notebook, or one was made from other code than its source has now.
     """
-    executed = sorted(Path(notebooks).glob("*.ipynb"))
-    executed = [path for path in executed if not path.name.endswith(".failed.ipynb")]
+    executed = executed_notebooks(notebooks)
     if not executed:
         raise ValueError(f"{notebooks}: holds no executed notebook; run: make book WORLD={world}")
     pages = {path.name: nbformat.read(path, as_version=4) for path in executed}

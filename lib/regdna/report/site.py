@@ -11,7 +11,7 @@ import nbformat
 import yaml
 
 from regdna.files import write_text
-from regdna.report.notebooks import parameters
+from regdna.report.notebooks import executed_notebooks, parameters
 from regdna.report.record import RECORDS, SOURCES, read_provenance
 from regdna.worlds.catalogue import PROJECT, open_world
 
@@ -48,13 +48,13 @@ def build_site(folder, world, notebooks, only=None):
     source.mkdir(parents=True)
     shutil.copy(PROJECT / "_config.yml", source)
     shutil.copytree(PROJECT / "book", source / "book", ignore=shutil.ignore_patterns("record"))
-    executed = _executed(notebooks, only)
+    executed = [path for path in executed_notebooks(notebooks) if not only or path.stem in only]
     status = [_place(path, source / "notebooks", _live_banner(world)) for path in executed]
     records = [] if only else [record for record in sorted(RECORDS.glob("*/")) if record.name != world]
     for record in records:
         banner = _record_banner(read_provenance(record))
         status += [
-            _place(path, source / "book" / "record" / record.name, banner) for path in sorted(record.glob("*.ipynb"))
+            _place(path, source / "book" / "record" / record.name, banner) for path in executed_notebooks(record)
         ]
     if only:
         _drop_other_links(source / "notebooks")
@@ -73,11 +73,6 @@ def build_site(folder, world, notebooks, only=None):
     shutil.rmtree(html, ignore_errors=True)
     (source / "_build" / "html").rename(html)
     return html / f"{toc['root']}.html"
-
-
-def _executed(notebooks, only):
-    paths = sorted(p for p in Path(notebooks).glob("*.ipynb") if not p.name.endswith(".failed.ipynb"))
-    return [path for path in paths if not only or path.stem in only]
 
 
 def _place(path, folder, banner):
