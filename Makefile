@@ -7,7 +7,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # A killed run leaves no half-written file behind, so it can simply be started again.
-SNAKEMAKE = snakemake --configfile $(CONFIG) --cores all --nolock --rerun-incomplete --quiet progress host reason
+SNAKEMAKE = snakemake --configfile $(CONFIG) --cores all --nolock --rerun-incomplete --quiet progress host reason --show-failed-logs
 
 .PHONY: install book tf record test lint clean
 

@@ -11,6 +11,8 @@ os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NU
 GIVEN = config.get("world", "simulated")
 WORLD = config["worlds"].get(GIVEN, GIVEN)
 FACTOR, PEAKS = config.get("name", ""), config.get("peaks", "")
+if FACTOR in config["experiments"].get(GIVEN, []):
+    raise ValueError(f"NAME={FACTOR} is a factor of the book; its runs would be overwritten, so choose another name")
 EXPERIMENTS = [FACTOR] if FACTOR else config["experiments"].get(GIVEN, list(open_world(WORLD).experiments)[:3])
 MODEL = config["models"][0]  # the chapters show the first model of the list
 LIFTOVER = config["liftover"].get(GIVEN, {"experiment": EXPERIMENTS[0], "motif": ""})
@@ -100,9 +102,11 @@ rule train:
     params:
         " ".join(f"--{name.replace('_', '-')} {value}" for name, value in config["training"].items()),
         f"--peaks {shlex.quote(PEAKS)}" if PEAKS else "",
+    log:
+        RESULTS + "/runs/{experiment}/{model}/{regime}-{seed}/train.log",  # TensorFlow talks a lot
     shell:
         "regdna train {WORLD} {wildcards.experiment} --model {wildcards.model} --regime {wildcards.regime}"
-        " --seed {wildcards.seed} --results {RESULTS} {params}"
+        " --seed {wildcards.seed} --results {RESULTS} {params} 2> {log}"
 
 
 rule metrics:

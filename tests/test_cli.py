@@ -6,7 +6,7 @@ import pytest
 
 from regdna import cli
 from regdna.training.regimes import Budget
-from regdna.training.runs import METRICS, collect_metrics
+from regdna.training.runs import METRICS, Run, collect_metrics
 from regdna.worlds import catalogue
 from regdna.worlds.catalogue import PROJECT, open_world
 
@@ -74,6 +74,12 @@ def test_lift(chain, peaks, capsys):
     assert capsys.readouterr().out == LIFTED
 
 
+def test_lift_refuses_peaks_of_another_assembly(chain, tmp_path, capsys):
+    (tmp_path / "far.bed").write_text("a\t10\t20\na\t10\t9000000\n")
+    message = refused(capsys, "lift", chain, tmp_path / "far.bed")
+    assert "a peak ends at a:9000000, but a has" in message and "different assemblies" in message
+
+
 def test_lift_of_nothing_but_failures_keeps_every_line(chain, tmp_path, capsys):
     (tmp_path / "none.bed").write_text("c\t1\t2\nc\t3\t4\n")
     cli.main(["lift", str(chain), str(tmp_path / "none.bed")])
@@ -92,7 +98,8 @@ def test_lift_in_a_shell(chain, peaks, tmp_path):
         return subprocess.run(command, capture_output=True, text=True, env=environment)
 
     done = run(peaks)
-    assert (done.returncode, done.stdout, done.stderr) == (0, LIFTED, "")
+    assert (done.returncode, done.stdout) == (0, LIFTED)
+    assert done.stderr == "no chain starts from b; chains start from a\n"
     bad = tmp_path / "bad.bed"
     bad.write_text("a\t10\t20\na\t250\t100\n")
     done = run(bad)
@@ -189,7 +196,8 @@ class TestTrain:
         row = json.loads((tmp_path / "runs" / "CTCF" / "cnn64" / "SL-aug-7" / "run.json").read_text())
         assert (row["world"], row["experiment"], row["model"]) == ("tiny", "CTCF", "cnn64")
         assert (row["regime"], row["seed"], row["steps"]) == ("SL-aug", 7, 3)
-        assert capsys.readouterr().out == ""
+        line = f"CTCF cnn64 SL-aug seed 7: test AUPR {row['aupr']:.3f}, AUROC {row['auroc']:.3f}\n"
+        assert capsys.readouterr().out == line
         cli.main(["metrics", str(tmp_path)])
         assert capsys.readouterr().out == f"1 runs in {tmp_path / 'metrics.csv'}\n"
         assert tuple(collect_metrics(tmp_path).columns) == METRICS
@@ -203,6 +211,8 @@ class TestTrain:
 
             def run(self, *args):
                 calls.append(args)
+                row = {"experiment": "Mine", "model": "deepbind", "regime": "SSL", "seed": 0, "aupr": 0.5, "auroc": 0.5}
+                return Run(row, None, None, None, None)
 
         monkeypatch.setattr("regdna.training.runs.Runner", Spy)
         given = (
@@ -213,6 +223,14 @@ class TestTrain:
         made, ran = calls
         assert made == (tiny_world, "Mine", "deepbind", str(tmp_path), Budget(5, 4, 0.3, 0.2, 1, 0.0), "mine.bed")
         assert ran == ("SSL", 0)
+
+    def test_missing_peaks(self, tmp_path, capsys):
+        message = refused(capsys, "train", "tiny", "Mine", "--peaks", tmp_path / "no.bed", "--results", tmp_path)
+        assert message == f"regdna train: peak file {tmp_path / 'no.bed'} does not exist"
+
+    def test_metrics_of_a_missing_folder(self, tmp_path, capsys):
+        message = refused(capsys, "metrics", tmp_path / "no")
+        assert message == f"regdna metrics: results folder {tmp_path / 'no'} does not exist"
 
     def test_unknown_experiment(self, tmp_path, capsys):
         message = refused(capsys, "train", "tiny", "CTFC", "--results", tmp_path)

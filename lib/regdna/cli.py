@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+log = logging.getLogger("regdna")
+
 
 def main(arguments=None):
     """Run a subcommand; errors a user can mend are printed in one message, with exit status 1."""
@@ -104,12 +106,26 @@ def _lift(args):
     from regdna.data.peaks import read_peaks
 
     chains, peaks = read_chains(args.chain), read_peaks(args.peaks)
+    lengths = dict(zip(chains.t_name, chains.t_size))
+    if unknown := sorted(set(peaks["chrom"]) - set(lengths)):
+        log.warning("no chain starts from %s; chains start from %s", _some(unknown), _some(sorted(lengths)))
+    beyond = peaks[peaks["end"] > peaks["chrom"].map(lengths)]
+    if len(beyond):
+        chrom, end = beyond.iloc[0][["chrom", "end"]]
+        raise ValueError(
+            f"{args.peaks}: a peak ends at {chrom}:{end}, but {chrom} has {lengths[chrom]} bases in {args.chain}; "
+            "peaks and chains are of different assemblies"
+        )
     table = lift(chains, peaks["chrom"], peaks["start"], peaks["end"]).table(peaks)
     columns = ["chrom", "start", "end", "name", "status", "to_chrom", "to_start", "to_end", "strand", "pieces"]
     blank = table["status"] != "lifted"
     table = table[columns].astype(object)
     table.loc[blank, columns[5:]] = ""  # these fields exist for lifted peaks only
     table.to_csv(sys.stdout, sep="\t", index=False, lineterminator="\n")
+
+
+def _some(names):
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def _train(args):
@@ -121,7 +137,8 @@ def _train(args):
     given = {name: getattr(args, name) for name, _, _ in _budget_fields()}
     budget = Budget(**{name: value for name, value in given.items() if value is not None})
     results = args.results or PROJECT / "results" / world.name
-    Runner(world, args.experiment, args.model, results, budget, args.peaks).run(args.regime, args.seed)
+    row = Runner(world, args.experiment, args.model, results, budget, args.peaks).run(args.regime, args.seed).row
+    print("{experiment} {model} {regime} seed {seed}: test AUPR {aupr:.3f}, AUROC {auroc:.3f}".format(**row))
 
 
 def _metrics(args):
@@ -133,6 +150,8 @@ def _metrics(args):
 def _run(args):
     from regdna.report.notebooks import parameters, run_notebook
 
+    if not args.output and args.parameters:
+        raise ValueError("-p without -o: say where the executed notebook goes")
     if not args.output:
         for parameter in parameters(args.notebook):
             print(f"{parameter.name}: {parameter.type} = {parameter.default!r}  {parameter.help}")

@@ -139,10 +139,20 @@ def test_damaged_gzip(tmp_path):
 
 
 @pytest.mark.parametrize("name, content", [("p.bed.gz", b"chr1\t1\t2\n"), ("p.bed", gzip.compress(b"chr1\t1\t2\n"))])
-def test_gzip_ending_and_content_disagree(tmp_path, name, content):
+def test_the_content_tells_gzip_not_the_ending(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=rf"/{name}: truncated, damaged or not a text file"):
-        read_peaks(tmp_path / name)
+    assert read_peaks(tmp_path / name)[["chrom", "start", "end"]].values.tolist() == [["chr1", 1, 2]]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_name(tmp_path):
+    (tmp_path / "p.bed").write_bytes(b"\xef\xbb\xbfchr1\t1\t2\n")
+    assert read_peaks(tmp_path / "p.bed")["chrom"].tolist() == ["chr1"]
+
+
+def test_a_coordinate_beyond_any_chromosome(tmp_path):
+    (tmp_path / "p.bed").write_text(f"chr1\t{10**19}\t{10**19 + 1}\n")
+    with pytest.raises(ValueError, match=r"p\.bed line 1: start 1(0)+ is beyond any chromosome"):
+        read_peaks(tmp_path / "p.bed")
 
 
 def table(*intervals):

@@ -68,9 +68,12 @@ class TestMakeRecord:
 
     def test_metrics_come_along(self, folders):
         sources, executed, records = folders
-        (executed.parent / "metrics.csv").write_text("world,aupr\ntiny,0.5\n")
+        shown = nbformat.read(executed / "02_two-X.ipynb", as_version=4)
+        shown.metadata["regdna"]["parameters"]["experiment"] = "X"
+        nbformat.write(shown, executed / "02_two-X.ipynb")
+        (executed.parent / "metrics.csv").write_text("experiment,aupr\nX,0.5\nOwn,0.25\n")
         folder = make_record("tiny", executed, records, sources)
-        assert (folder / "metrics.csv").read_text() == "world,aupr\ntiny,0.5\n"
+        assert (folder / "metrics.csv").read_text() == "experiment,aupr\nX,0.5\n"
 
     def test_replaces_the_old_record(self, folders):
         sources, executed, records = folders

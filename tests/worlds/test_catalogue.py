@@ -70,11 +70,23 @@ def test_an_empty_catalogue(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "field", ["name", "title", "simulated", "reference", "experiments", "test_chromosomes", "validation_chromosomes"]
+    "field", ["title", "simulated", "reference", "experiments", "test_chromosomes", "validation_chromosomes"]
 )
 def test_a_missing_field_is_named_with_its_file(write, field):
     with pytest.raises(ValueError, match=rf"base\.yaml: '{field}' is missing or unknown"):
         open_world("base", write(**BASE | {field: None}))
+
+
+def test_a_copied_description_needs_a_name_of_its_own(write):
+    with pytest.raises(ValueError, match=r"base\.yaml: its name is 'other'; it must be that of the file, 'base'"):
+        open_world("base", write(**BASE | {"name": "other"}))
+
+
+def test_a_file_without_url_lies_in_the_download_folder(write):
+    genomes = [{"name": "a", "path": "genomes/a.fa"}, {"name": "b", "path": "genomes/b.fa"}]
+    world = open_world("base", write(**BASE | {"tree": None, "reference": "a", "genomes": genomes}))
+    assert world.genome_path("b") == world.downloaded / "genomes" / "b.fa"
+    assert not world.sources
 
 
 def test_a_reference_that_the_tree_lacks(write):

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import logging
 import re
 import zlib
 from pathlib import Path
@@ -11,6 +12,8 @@ import numpy as np
 import pooch
 
 from regdna.files import atomic
+
+log = logging.getLogger(__name__)
 
 CACHE_VERSION = 1
 _HEADER = re.compile(rb"^chain[ \t].*$", re.MULTILINE)
@@ -130,8 +133,11 @@ def read_chains(path, cache=None):
             if np.array_equal(arrays["stamp"], stamp):
                 return Chains(**{field: arrays[field] for field in Chains._fields})
     chains = _parse(_content(path), path)
-    with atomic(cached) as temporary, open(temporary, "wb") as file:
-        np.savez(file, stamp=stamp, **chains._asdict())
+    try:
+        with atomic(cached) as temporary, open(temporary, "wb") as file:
+            np.savez(file, stamp=stamp, **chains._asdict())
+    except OSError as error:
+        log.warning("the parsed chains are not kept for the next time: %s", error)
     return chains
 
 
@@ -141,7 +147,7 @@ def _content(path):
             zipped = file.read(2) == b"\x1f\x8b"
         with gzip.open(path, "rb") if zipped else open(path, "rb") as file:
             return file.read()
-    except (EOFError, OSError, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: truncated or damaged gzip file ({error}); download it again") from error
 
 

@@ -92,15 +92,20 @@ def _lines(path):
     if not path.exists():
         raise FileNotFoundError(f"peak file {path} does not exist")
     try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as file:
+        with open(path, "rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+        # A byte order mark, as some spreadsheets write it, is no part of the first chromosome's name.
+        with gzip.open(path, "rt", encoding="utf-8-sig") if zipped else open(path, encoding="utf-8-sig") as file:
             yield from file
-    except (EOFError, OSError, UnicodeDecodeError, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, UnicodeDecodeError, zlib.error) as error:
         raise ValueError(f"{path}: truncated, damaged or not a text file ({error})") from error
 
 
 def _coordinate(text, field, where):
     if not re.fullmatch("-?[0-9]+", text):  # int() would also take 1_000, +1 and other scripts' digits
         raise ValueError(f"{where}: {field} {text!r} is not an integer")
+    if len(text) > 18:
+        raise ValueError(f"{where}: {field} {text} is beyond any chromosome")
     if text.startswith("-"):
         raise ValueError(f"{where}: {field} {text} is negative")
     return int(text)

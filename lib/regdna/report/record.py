@@ -11,8 +11,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 
-from regdna.files import sha256, write_text
+from regdna.files import sha256, write_table, write_text
 from regdna.report.notebooks import executed_notebooks
 from regdna.worlds.catalogue import PROJECT, open_world
 
@@ -73,10 +74,16 @@ def make_record(world, notebooks, records=RECORDS, sources=SOURCES):
         write_text(new / path.name, path.read_text())
     metrics = Path(notebooks).parent / "metrics.csv"
     if metrics.exists():
-        write_text(new / "metrics.csv", metrics.read_text())
+        shown = {page.metadata["regdna"]["parameters"].get("experiment") for page in pages.values()}
+        table = pd.read_csv(metrics)
+        write_table(new / "metrics.csv", table[table["experiment"].isin(shown)])
     write_text(new / "provenance.json", json.dumps(provenance, indent=1) + "\n")
-    shutil.rmtree(folder, ignore_errors=True)
+    old = folder.with_name(f".{world}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
     new.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
     return folder
 
 

@@ -43,7 +43,11 @@ def build_site(folder, world, notebooks, only=None):
     ValueError
         If a page of ``_toc.yml`` is missing, or the build fails or warns; then with the end of its log.
     """
+    if not executed_notebooks(notebooks):
+        raise ValueError(f"{notebooks}: holds no executed notebook")
     source = Path(folder) / "source"
+    if source.exists() and not (source / "_config.yml").exists():
+        raise ValueError(f"{source} holds files that are no book's; give another folder")
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     shutil.copy(PROJECT / "_config.yml", source)

@@ -121,7 +121,7 @@ def motif_table(labels, world, motif, share=0.7):
         places[species] = here[["to_chrom", "to_start", "to_end"]].set_axis(["chrom", "start", "end"], axis=1)
     rows = {}
     for species, table in places.items():
-        genome = Genome(world.genome_path(species), world.aliases)
+        genome = Genome(world.genome_path(species))
         center = (table["start"] + table["end"]).to_numpy() // 2
         rows[species] = {
             name: _share_with_motif(genome, table["chrom"].to_numpy(), center + shift, motif, threshold)

@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import logging
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -17,9 +16,7 @@ from regdna.data.examples import ExampleSource
 from regdna.data.labels import label_world
 from regdna.files import atomic, sha256, write_table, write_text
 from regdna.training.metrics import aupr, auroc
-from regdna.training.regimes import Budget, train
-
-log = logging.getLogger(__name__)
+from regdna.training.regimes import REGIMES, Budget, train
 
 METRICS = (
     "world",
@@ -82,6 +79,10 @@ class Runner:
     """
 
     def __init__(self, world, experiment, model, results, budget=None, peaks=None):
+        if peaks and not Path(peaks).exists():
+            raise FileNotFoundError(f"peak file {peaks} does not exist")
+        if not peaks:
+            world.peaks_path(experiment)  # raises if the world does not know the experiment
         from regdna.models.cnn import MODELS  # Keras takes seconds to import; reading runs does not need it
 
         if model not in MODELS:
@@ -106,6 +107,8 @@ class Runner:
         -------
         Run
         """
+        if regime not in REGIMES:
+            raise ValueError(f"no regime named {regime!r}; regimes: {', '.join(REGIMES)}")
         folder = self.results / "runs" / self.experiment / self.model / f"{regime}-{seed}"
         fingerprint = self._fingerprint(regime, seed)
         done = folder / "run.json"
@@ -152,7 +155,6 @@ class Runner:
         with atomic(folder / "model.safetensors") as temporary:
             save_file(dict(zip(_names(network), network.get_weights())), temporary)
         write_text(folder / "run.json", json.dumps({"fingerprint": fingerprint, **row}, indent=1))
-        log.info("%s %s %s seed %d: test AUPR %.3f", self.experiment, self.model, regime, seed, row["aupr"])
 
     def _fingerprint(self, regime, seed):
         """Hash everything a run depends on."""
@@ -193,7 +195,14 @@ def collect_metrics(results):
     -------
     pandas.DataFrame
         Columns :data:`METRICS`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder is absent.
     """
+    if not Path(results).is_dir():
+        raise FileNotFoundError(f"results folder {results} does not exist")
     rows = [json.loads(path.read_text()) for path in sorted(Path(results).glob("runs/*/*/*/run.json"))]
     table = pd.DataFrame(rows, columns=list(METRICS))
     write_table(Path(results) / "metrics.csv", table)

@@ -83,8 +83,8 @@ class World:
 
     def genome_path(self, species):
         """Path of a genome, downloaded or built."""
-        source = self.sources.get(("genome", species))
-        return self.downloaded / source.path if source else self.built / "genomes" / f"{species}.fa"
+        given = {genome["name"]: genome for genome in self.description.get("genomes", ())}.get(species, {})
+        return self.downloaded / given["path"] if "path" in given else self.built / "genomes" / f"{species}.fa"
 
     def chain_path(self, species):
         """Path of the chain file from the reference to a relative."""
@@ -101,12 +101,12 @@ class World:
         if experiment not in self.experiments:
             known = ", ".join(self.experiments)
             raise KeyError(f"world {self.name} has no experiment {experiment!r}; it has {known}")
-        source = self.sources.get(("peaks", experiment))
-        return self.downloaded / source.path if source else self.built / "peaks" / f"{experiment}.narrowPeak"
+        given = self.experiments[experiment]
+        return self.downloaded / given["path"] if "path" in given else self.built / "peaks" / f"{experiment}.narrowPeak"
 
     @property
     def sources(self):
-        """The public files of the world; dict of (``genome`` or ``peaks``, name) to Source."""
+        """The files of the world that have a URL; dict of (``genome`` or ``peaks``, name) to Source."""
         genomes = {("genome", g["name"]): g for g in self.description.get("genomes", ())}
         peaks = {("peaks", name): e for name, e in self.experiments.items()}
         return {
@@ -148,6 +148,8 @@ def open_world(name, catalogue=CATALOGUE, built=None):
     """
     text = _description(name, Path(catalogue))
     path = Path(catalogue) / f"{name}.yaml"
+    if text.get("name") != name:
+        raise ValueError(f"{path}: its name is {text.get('name')!r}; it must be that of the file, {name!r}")
     try:
         tree = Path(catalogue) / text["tree"] if "tree" in text else None
         distances = trees.distances(trees.read_tree(tree), text["reference"]) if tree else {}
