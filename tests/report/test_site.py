@@ -167,9 +167,20 @@ class TestAssembly:
         assert not list(source.rglob("*.failed.ipynb"))
 
     def test_nothing_of_an_earlier_assembly_remains(self, project, tmp_path):
+        build_site(tmp_path / "site", "simulated", project / "executed")
         write_text(tmp_path / "site" / "source" / "old.md", "# Old")
         build_site(tmp_path / "site", "simulated", project / "executed")
         assert not (tmp_path / "site" / "source" / "old.md").exists()
+
+    def test_a_folder_that_is_no_book_is_left_alone(self, project, tmp_path):
+        write_text(tmp_path / "source" / "mine.py", "precious")
+        with pytest.raises(ValueError, match="source holds files that are no book's; give another folder"):
+            build_site(tmp_path, "simulated", project / "executed")
+        assert (tmp_path / "source" / "mine.py").read_text() == "precious"
+
+    def test_no_executed_notebook(self, tmp_path):
+        with pytest.raises(ValueError, match="missing: holds no executed notebook"):
+            build_site(tmp_path, "simulated", tmp_path / "missing")
 
     def test_the_project_is_only_read(self, project, tmp_path):
         before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
