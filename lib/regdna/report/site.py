@@ -41,7 +41,8 @@ def build_site(folder, world, notebooks, only=None):
     Raises
     ------
     ValueError
-        If a page of ``_toc.yml`` is missing, or the build fails or warns; then with the end of its log.
+        If there is no executed notebook, ``source/`` holds files that are no book's, a page of ``_toc.yml`` is missing,
+        or the build fails or warns; then with the end of its log.
     """
     if not executed_notebooks(notebooks):
         raise ValueError(f"{notebooks}: holds no executed notebook")

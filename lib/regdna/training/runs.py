@@ -76,6 +76,10 @@ class Runner:
     ------
     ValueError
         If there is no such model.
+    KeyError
+        If the world has no such experiment and no ``peaks`` are given.
+    FileNotFoundError
+        If there are no such ``peaks``.
     """
 
     def __init__(self, world, experiment, model, results, budget=None, peaks=None):
@@ -83,7 +87,7 @@ class Runner:
             raise FileNotFoundError(f"peak file {peaks} does not exist")
         if not peaks:
             world.peaks_path(experiment)  # raises if the world does not know the experiment
-        from regdna.models.cnn import MODELS  # Keras takes seconds to import; reading runs does not need it
+        from regdna.models.cnn import MODELS  # Keras takes seconds to import; collect_metrics does without
 
         if model not in MODELS:
             raise ValueError(f"no model named {model!r}; models: {', '.join(MODELS)}")
@@ -106,6 +110,11 @@ class Runner:
         Returns
         -------
         Run
+
+        Raises
+        ------
+        ValueError
+            If there is no such regime, or the world is not built.
         """
         if regime not in REGIMES:
             raise ValueError(f"no regime named {regime!r}; regimes: {', '.join(REGIMES)}")
