@@ -159,6 +159,76 @@ def real(tmp_path, monkeypatch):
     return open_world("real", tmp_path, tmp_path / "built")
 
 
+def changed(real, **description):
+    """The same world with another description; None removes a field."""
+    text = {key: value for key, value in (real.description | description).items() if value is not None}
+    (real.built.parent / "real.yaml").write_text(yaml.safe_dump(text))
+    return open_world("real", real.built.parent, real.built)
+
+
+def chained(real, *relatives):
+    """The genomes of a world, some of them with a chain file at a path below its download folder."""
+    return [
+        genome | ({"chain": {"path": f"chains/{genome['name']}.gz"}} if genome["name"] in relatives else {})
+        for genome in real.description["genomes"]
+    ]
+
+
+def place(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"chain")
+
+
+def test_given_chains_need_no_alignment(real, monkeypatch):
+    world = changed(real, genomes=chained(real, "near", "far"), alignment=None)
+    monkeypatch.setattr(build, "build_chain_file", lambda *_, **__: pytest.fail("aligned"))
+    for species in world.relatives:
+        place(world.chain_path(species))
+    build_world(world)
+    assert world.ready.exists() and not (world.built / "chains").exists()
+    build_world(world)
+
+
+def test_chains_are_built_where_none_is_given(real):
+    world = changed(real, genomes=chained(real, "near"))
+    place(world.chain_path("near"))
+    build_world(world)
+    assert sorted(path.name for path in (world.built / "chains").iterdir()) == ["refToFar.over.chain.gz"]
+    assert world.chain_path("near").read_bytes() == b"chain"
+
+
+def test_a_relative_with_neither_a_chain_nor_settings_of_the_alignment(real, monkeypatch):
+    monkeypatch.setattr(build, "download", lambda _: pytest.fail("fetched files in vain"))
+    world = changed(real, genomes=chained(real, "near"), alignment=None)
+    with pytest.raises(ValueError, match=r"world real: no chain to far; give each a chain, or the world an alignment"):
+        build_world(world)
+    assert not world.built.exists()
+
+
+def test_files_without_url_must_be_in_place(real, monkeypatch):
+    monkeypatch.setattr(build, "download", lambda _: pytest.fail("fetched files in vain"))
+    genomes = chained(real, "near", "far")
+    del genomes[1]["url"], genomes[1]["sha256"]
+    world = changed(real, genomes=genomes)
+    world.genome_path("near").unlink()
+    place(world.chain_path("near"))
+    with pytest.raises(ValueError) as error:
+        build_world(world)
+    paths = f"{world.genome_path('near')}, {world.chain_path('far')}"
+    assert str(error.value) == f"world real gives no url for these files; place them yourself: {paths}"
+
+
+def test_peaks_without_url_that_are_absent_are_told(real, caplog):
+    peaks = [{"name": name, "path": f"peaks/{name}.narrowPeak"} for name in ("A", "B")]
+    world = changed(real, experiments=peaks, genomes=chained(real, "near", "far"))
+    for path in (*map(world.chain_path, world.relatives), world.peaks_path("B")):
+        place(path)
+    build_world(world)
+    assert world.ready.exists()
+    assert f"no url is given for these peaks; place them yourself: {world.peaks_path('A')}" in caplog.text
+    assert "B.narrowPeak" not in caplog.text
+
+
 def test_a_world_of_real_genomes_gets_chains_to_every_relative(real):
     build_world(real)
     assert sorted(path.name for path in (real.built / "chains").iterdir()) == [

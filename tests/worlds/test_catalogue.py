@@ -2,8 +2,9 @@ import pytest
 import yaml
 
 from regdna.files import sha256
-from regdna.worlds import catalogue
-from regdna.worlds.catalogue import CATALOGUE, PROJECT, SPLITS, open_world, world_names
+from regdna.worlds import catalogue, tree
+from regdna.worlds.catalogue import CATALOGUE, PROJECT, SPLITS, Source, open_world, world_names
+from regdna.worlds.writers import chain_name
 
 BASE = {
     "name": "base",
@@ -39,7 +40,7 @@ def test_a_world_from_its_description(write, tmp_path):
     assert list(world.experiments) == ["E", "F"]
     assert world.description == BASE
     assert world.tree == tmp_path / "t.nwk"
-    assert (world.aliases, world.peak_width, world.sources) == ({}, None, {})
+    assert (world.aliases, world.chromosomes, world.peak_width, world.sources) == ({}, None, None, {})
     assert world.genome_path("b") == tmp_path / "built" / "genomes" / "b.fa"
     assert world.chain_path("b") == tmp_path / "built" / "chains" / "aToB.over.chain.gz"
     assert world.peaks_path("E") == tmp_path / "built" / "peaks" / "E.narrowPeak"
@@ -87,6 +88,77 @@ def test_a_file_without_url_lies_in_the_download_folder(write):
     world = open_world("base", write(**BASE | {"tree": None, "reference": "a", "genomes": genomes}))
     assert world.genome_path("b") == world.downloaded / "genomes" / "b.fa"
     assert not world.sources
+
+
+def test_chains_by_address(write):
+    far = "https://x.org/aToC.over.chain.gz"
+    genomes = [
+        {"name": "a", "path": "a.2bit", "url": "https://x.org/a.2bit", "sha256": "0" * 64},
+        {"name": "b", "path": "b.2bit", "chain": {"path": "chains/b.gz"}},
+        {"name": "c", "path": "c.2bit", "chain": {"path": "chains/c.gz", "url": far}},
+        {"name": "d", "path": "d.fa"},
+    ]
+    real = BASE | {"tree": None, "simulated": False, "simulation": None, "genomes": genomes}
+    world = open_world("base", write(**real))
+    assert world.relatives == ("b", "c", "d") and world.without_chain == ("d",)
+    assert [world.chain_path(species) for species in world.relatives] == [
+        world.downloaded / "chains" / "b.gz",
+        world.downloaded / "chains" / "c.gz",
+        world.built / "chains" / "aToD.over.chain.gz",
+    ]
+    assert world.sources == {
+        ("genome", "a"): Source("a.2bit", "https://x.org/a.2bit", "0" * 64),
+        ("chain", "c"): Source("chains/c.gz", far, None),
+    }
+
+
+def test_chromosomes_keep_their_order(write):
+    assert open_world("base", write(**BASE, chromosomes=["chr8", "chr6", "chr10"])).chromosomes == (
+        "chr8",
+        "chr6",
+        "chr10",
+    )
+
+
+GENOMES = [{"name": "a", "path": "a.fa"}, {"name": "b", "path": "b.fa"}, {"name": "c", "path": "c.fa"}]
+REAL = BASE | {"simulated": False, "simulation": None, "tree": None, "genomes": GENOMES}
+
+
+def b_with(**fields):
+    return {"genomes": [GENOMES[0], GENOMES[1] | fields, GENOMES[2]]}
+
+
+@pytest.mark.parametrize(
+    "base, changes, problem",
+    [
+        (BASE, {"simulated": False}, "simulated is False, but there is a simulation section"),
+        (BASE, {"simulation": None}, "simulated is True, but there is no simulation section"),
+        (REAL, {"genomes": [*GENOMES, {"name": "b", "path": "other.fa"}]}, "genomes: b is listed twice"),
+        (REAL, {"experiments": [{"name": "E"}, {"name": "E"}]}, "experiments: E is listed twice"),
+        (REAL, {"tree": "t.nwk", "genomes": GENOMES[:2]}, "genomes: c of the tree is missing"),
+        (REAL, {"tree": "t.nwk", "genomes": [*GENOMES, {"name": "d"}]}, "genomes: d is not in the tree"),
+        (REAL, b_with(chain="aToB.chain"), "genomes: the chain of b needs a path"),
+        (REAL, b_with(chain={"url": "https://x.org/x"}), "genomes: the chain of b needs a path"),
+        (REAL | {"reference": "b"}, b_with(chain={"path": "x.gz"}), "genomes: b is the reference, which has no chain"),
+        (REAL, b_with(chain={"path": "x", "url": "ftp://x"}), "genomes: the chain of b has the url ftp://x"),
+        (REAL, b_with(url="ftp://x.org/x"), "genomes: b has the url ftp://x.org/x, which is neither https nor http"),
+        (REAL, b_with(sha256="abc"), "genomes: b has a sha256 that is not 64 hexadecimal digits"),
+        (REAL, b_with(path="a.fa"), "two files have the path a.fa"),
+        (REAL, {"experiments": [{"name": "E", "url": "https://x.org/x"}]}, "experiments: E has a url, but no path"),
+        (BASE, b_with(url="https://x"), "genomes: b has a url, but the world is simulated"),
+        (REAL, {"test_chromosomes": ["chr6"]}, "test_chromosomes and validation_chromosomes share chr6"),
+        (REAL, {"chromosomes": ["chr1", "chr6"]}, "test_chromosomes: chr8 is not in chromosomes"),
+    ],
+)
+def test_a_description_that_contradicts_itself(write, base, changes, problem):
+    open_world("base", write(**base))
+    with pytest.raises(ValueError, match=rf"base\.yaml: {problem}"):
+        open_world("base", write(**base | changes))
+
+
+def test_every_contradiction_is_named(write):
+    with pytest.raises(ValueError, match=r"base\.yaml: genomes: b has a sha256 .*; test_chromosomes and .* chr6$"):
+        open_world("base", write(**REAL | b_with(sha256="abc") | {"test_chromosomes": ["chr6"]}))
 
 
 def test_a_reference_that_the_tree_lacks(write):
@@ -155,7 +227,7 @@ def test_yaml_without_fields(tmp_path, text):
 
 
 def test_every_world_of_the_project_opens():
-    assert {"simulated", "simulated_quick", "yeast"} <= set(world_names())
+    assert {"mammals", "simulated", "simulated_quick", "yeast"} <= set(world_names())
     for name in world_names():
         world = open_world(name)
         assert world.name == name
@@ -203,5 +275,69 @@ def test_the_yeast_files_have_their_hashes(yeast_data):
         assert sha256(yeast_data / source.path) == source.sha256
 
 
+class TestMammals:
+    @pytest.fixture
+    def world(self):
+        return open_world("mammals")
+
+    def test_its_species_are_those_of_the_tree_nearest_first(self, world):
+        distances = tree.distances(tree.read_tree(CATALOGUE / "mammals.nwk"), "hg38")
+        assert world.distances == distances and len(distances) == 22
+        assert world.relatives == tuple(distances) and world.relatives[-1] == "monDom5"
+        assert [genome["name"] for genome in world.description["genomes"]] == ["hg38", *distances]
+        assert list(distances.values()) == sorted(distances.values())
+
+    def test_its_tree_is_that_of_the_simulated_clade_but_for_one_name(self):
+        simulated, real = ((CATALOGUE / name).read_text() for name in ("mammals23.nwk", "mammals.nwk"))
+        assert simulated.replace("gorGor4", "gorGor6") == real != simulated
+
+    def test_its_addresses_follow_the_naming_of_ucsc(self, world):
+        root = "https://hgdownload.soe.ucsc.edu/goldenPath"
+        assert len(world.sources) == 23 + 22 and not world.without_chain
+        for (kind, name), source in world.sources.items():
+            if kind == "genome":
+                assert source == Source(f"genomes/{name}.2bit", f"{root}/{name}/bigZips/{name}.2bit", None)
+            else:
+                file = chain_name("hg38", name)
+                assert source == Source(f"chains/{file}", f"{root}/hg38/liftOver/{file}", None)
+                assert world.chain_path(name) == world.downloaded / "chains" / file
+
+    def test_its_peaks_are_placed_by_the_reader(self, world):
+        assert list(world.experiments) == list(open_world("simulated").experiments)
+        assert world.peaks_path("ATF3") == world.downloaded / "peaks" / "ATF3.narrowPeak"
+
+    def test_bins_are_of_primary_chromosomes(self, world):
+        assert world.chromosomes == tuple(f"chr{name}" for name in (*range(1, 23), "X", "Y"))
+        assert world.test_chromosomes == {"chr8", "chr9"} and world.validation_chromosomes == {"chr6", "chr7"}
+
+
 def test_the_catalogue_lies_in_the_project():
     assert CATALOGUE == PROJECT / "data" / "worlds" and (PROJECT / "pyproject.toml").exists()
+
+
+class TestReads:
+    READS = BASE | {"simulation": {"seed": 1, "reads": {"experiments": ["F"]}}}
+
+    def test_paths(self, write, tmp_path):
+        world = open_world("base", write(**self.READS), tmp_path / "built")
+        assert world.sequenced == ("F",)
+        assert world.reads_path("F") == tmp_path / "built" / "reads" / "F.bed.gz"
+        assert world.control_path == tmp_path / "built" / "reads" / "control.bed.gz"
+
+    def test_an_experiment_without_reads(self, write):
+        world = open_world("base", write(**self.READS))
+        with pytest.raises(KeyError, match=r"world base has no reads of 'E'; it has reads of F\b"):
+            world.reads_path("E")
+
+    @pytest.mark.parametrize("simulation", [{"seed": 1}, {"reads": {"experiments": []}}])
+    def test_a_world_without_reads(self, write, simulation):
+        world = open_world("base", write(**BASE | {"simulation": simulation}))
+        assert world.sequenced == ()
+        with pytest.raises(KeyError, match=r"world base has no reads of 'E'; it has reads of no experiment\b"):
+            world.reads_path("E")
+
+    def test_the_books_worlds(self):
+        assert open_world("yeast").sequenced == ()
+        for name in ("simulated", "simulated_quick"):
+            world = open_world(name)
+            assert set(world.sequenced) == {"CTCF", "H3K4me3", "REST", "ATF3"} <= set(world.experiments)

@@ -1,4 +1,4 @@
-"""Make the files of a world: simulate them, or download them and align the genomes."""
+"""Make the files of a world: simulate them, or download them and align the genomes that have no chains."""
 
 import hashlib
 import json
@@ -30,11 +30,16 @@ def build_world(world):
     Raises
     ------
     ValueError
-        If the folder of built files holds others, or as :func:`regdna.worlds.downloads.download` raises it.
+        If the folder of built files holds others, a relative has neither a chain nor settings to align it with, a file
+        without URL is not in its place, or as :func:`regdna.worlds.downloads.download` raises it.
     """
     fingerprint = _fingerprint(world)
     if not world.simulated:
+        _check(world)
         download(world)
+        for path in map(world.peaks_path, world.experiments):
+            if not path.exists():
+                log.warning("no url is given for these peaks; place them yourself: %s", path)
     if _stamp(world.ready) == fingerprint:
         log.info("world %s is complete at %s", world.name, world.built)
         return
@@ -53,8 +58,22 @@ def build_world(world):
     write_text(world.ready, json.dumps({"world": world.name, "fingerprint": fingerprint}))
 
 
+def _check(world):
+    """Say what is missing that no download brings, before it takes hours."""
+    if world.without_chain and "alignment" not in world.description:
+        raise ValueError(
+            f"world {world.name}: no chain to {', '.join(world.without_chain)}; give each a chain, or the world an "
+            "alignment section, by which chains are built"
+        )
+    needed = [world.genome_path(species) for species in (world.reference, *world.relatives)]
+    needed += [world.chain_path(species) for species in world.relatives if species not in world.without_chain]
+    fetched = {world.downloaded / source.path for source in world.sources.values()}
+    if absent := [str(path) for path in needed if path not in fetched and not path.exists()]:
+        raise ValueError(f"world {world.name} gives no url for these files; place them yourself: {', '.join(absent)}")
+
+
 def _align(world):
-    missing = [species for species in world.relatives if not world.chain_path(species).exists()]
+    missing = [species for species in world.without_chain if not world.chain_path(species).exists()]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for species, _ in zip(missing, pool.map(_align_one, [world] * len(missing), missing)):
             log.info("chains to %s are complete", species)

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from regdna.worlds import tree as trees
+from regdna.worlds.consistency import contradictions
 from regdna.worlds.writers import chain_name
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -21,11 +22,11 @@ def cache_folder():
 
 @dataclass(frozen=True)
 class Source:
-    """A public file: its path below the world's download folder, its URL and its SHA-256."""
+    """A public file: its path below the world's download folder, its URL and its SHA-256 if that is known."""
 
     path: str
     url: str
-    sha256: str
+    sha256: str | None
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,15 @@ class World:
     experiments : dict of str to dict
         By name, as the YAML file describes them.
     test_chromosomes, validation_chromosomes : frozenset of str
+    chromosomes : tuple of str or None
+        The reference chromosomes that bins are taken from; None for all. An assembly with alternate haplotypes needs
+        them: these repeat parts of the test chromosomes under names of their own, which would be trained on.
     aliases : dict of str to str
         Other names of reference chromosomes.
     peak_width : int or None
         Width in bases that point-like peaks are set to.
+    max_unknown : float
+        Largest share of unknown bases (N) that a bin may have; 0.1 by default.
     tree : pathlib.Path or None
         Newick file of the clade.
     jaspar : dict
@@ -71,8 +77,10 @@ class World:
     jaspar: dict
     description: dict = field(repr=False)
     distances: dict = field(default_factory=dict)
+    chromosomes: tuple | None = None
     aliases: dict = field(default_factory=dict)
     peak_width: int | None = None
+    max_unknown: float = 0.1
     tree: Path | None = None
 
     def split(self, chrom):
@@ -83,12 +91,13 @@ class World:
 
     def genome_path(self, species):
         """Path of a genome, downloaded or built."""
-        given = {genome["name"]: genome for genome in self.description.get("genomes", ())}.get(species, {})
+        given = self._genomes.get(species, {})
         return self.downloaded / given["path"] if "path" in given else self.built / "genomes" / f"{species}.fa"
 
     def chain_path(self, species):
-        """Path of the chain file from the reference to a relative."""
-        return self.built / "chains" / chain_name(self.reference, species)
+        """Path of the chain file from the reference to a relative, downloaded or built."""
+        given = self._genomes.get(species, {}).get("chain")
+        return self.downloaded / given["path"] if given else self.built / "chains" / chain_name(self.reference, species)
 
     def peaks_path(self, experiment):
         """Path of an experiment's peaks.
@@ -105,15 +114,48 @@ class World:
         return self.downloaded / given["path"] if "path" in given else self.built / "peaks" / f"{experiment}.narrowPeak"
 
     @property
+    def sequenced(self):
+        """The experiments that have sequencing reads; tuple of str, empty for a world of peaks only."""
+        return tuple(self.description.get("simulation", {}).get("reads", {}).get("experiments", ()))
+
+    def reads_path(self, experiment):
+        """Path of an experiment's sequencing reads, BED6.
+
+        Raises
+        ------
+        KeyError
+            If the world has no reads of it; the message lists the experiments that have reads.
+        """
+        if experiment not in self.sequenced:
+            known = ", ".join(self.sequenced) or "no experiment"
+            raise KeyError(f"world {self.name} has no reads of {experiment!r}; it has reads of {known}")
+        return self.built / "reads" / f"{experiment}.bed.gz"
+
+    @property
+    def control_path(self):
+        """Path of the control's sequencing reads, BED6; one control serves all experiments that have reads."""
+        return self.built / "reads" / "control.bed.gz"
+
+    @property
     def sources(self):
-        """The files of the world that have a URL; dict of (``genome`` or ``peaks``, name) to Source."""
-        genomes = {("genome", g["name"]): g for g in self.description.get("genomes", ())}
-        peaks = {("peaks", name): e for name, e in self.experiments.items()}
+        """The files of the world that have a URL; dict of (``genome``, ``chain`` or ``peaks``, name) to Source."""
+        genomes = {("genome", name): genome for name, genome in self._genomes.items()}
+        chains = {("chain", name): genome["chain"] for name, genome in self._genomes.items() if "chain" in genome}
+        peaks = {("peaks", name): experiment for name, experiment in self.experiments.items()}
         return {
-            key: Source(entry["path"], entry["url"], entry["sha256"])
-            for key, entry in (genomes | peaks).items()
+            key: Source(entry["path"], entry["url"], entry.get("sha256"))
+            for key, entry in (genomes | chains | peaks).items()
             if "url" in entry
         }
+
+    @property
+    def without_chain(self):
+        """The relatives whose chains are not given, but made here; tuple of str."""
+        return tuple(species for species in self.relatives if "chain" not in self._genomes.get(species, {}))
+
+    @property
+    def _genomes(self):
+        return {genome["name"]: genome for genome in self.description.get("genomes", ())}
 
     @property
     def ready(self):
@@ -144,7 +186,8 @@ def open_world(name, catalogue=CATALOGUE, built=None):
     Raises
     ------
     ValueError
-        If there is no such world, or its description lacks a field or names an unknown species; the file is named.
+        If there is no such world, or its description lacks a field, names an unknown species or contradicts itself;
+        file and field are named.
     """
     text = _description(name, Path(catalogue))
     path = Path(catalogue) / f"{name}.yaml"
@@ -157,6 +200,8 @@ def open_world(name, catalogue=CATALOGUE, built=None):
         relatives = tuple(distances) or tuple(name for name in genomes if name != text["reference"])
         if not tree and text["reference"] not in genomes:
             raise ValueError(f"{path}: the reference {text['reference']!r} is not among the genomes")
+        if problems := [*contradictions(text, {text["reference"], *relatives})]:
+            raise ValueError(f"{path}: {'; '.join(problems)}")
         return World(
             name=text["name"],
             title=text["title"],
@@ -168,8 +213,10 @@ def open_world(name, catalogue=CATALOGUE, built=None):
             experiments={e["name"]: e for e in text["experiments"]},
             test_chromosomes=frozenset(text["test_chromosomes"]),
             validation_chromosomes=frozenset(text["validation_chromosomes"]),
+            chromosomes=tuple(text["chromosomes"]) if "chromosomes" in text else None,
             aliases=text.get("chromosome_aliases", {}),
             peak_width=text.get("peak_width"),
+            max_unknown=text.get("max_unknown", 0.1),
             downloaded=cache_folder() / text["name"],
             built=Path(built) if built else PROJECT / "data" / "built" / text["name"],
             jaspar=text["jaspar"],

@@ -1,0 +1,58 @@
+"""Whether a world's description contradicts itself."""
+
+import re
+from collections import Counter
+
+
+def contradictions(text, species):
+    """Look for what cannot be in a world's description.
+
+    Parameters
+    ----------
+    text : dict
+        The description, with all the fields that a world must have.
+    species : set of str
+        The reference and its relatives.
+
+    Yields
+    ------
+    str
+        A problem, with its field.
+    """
+    if text["simulated"] != ("simulation" in text):
+        found = "a" if "simulation" in text else "no"
+        yield f"simulated is {text['simulated']}, but there is {found} simulation section"
+    genomes, files = text.get("genomes", []), []
+    for part in ("genomes", "experiments"):
+        entries = text.get(part, [])
+        twice = [name for name, count in Counter(entry["name"] for entry in entries).items() if count > 1]
+        yield from (f"{part}: {name} is listed twice" for name in twice)
+        files += [(f"{part}: {entry['name']}", entry) for entry in entries]
+    if genomes and "tree" in text:
+        listed = {genome["name"] for genome in genomes}
+        yield from (f"genomes: {name} of the tree is missing" for name in sorted(species - listed))
+        yield from (f"genomes: {name} is not in the tree" for name in sorted(listed - species))
+    for genome in genomes:
+        if "chain" in genome and genome["name"] == text["reference"]:
+            yield f"genomes: {genome['name']} is the reference, which has no chain to itself"
+        elif "chain" in genome and not (isinstance(genome["chain"], dict) and "path" in genome["chain"]):
+            yield f"genomes: the chain of {genome['name']} needs a path (and a url, unless you put it there yourself)"
+        elif "chain" in genome:
+            files.append((f"genomes: the chain of {genome['name']}", genome["chain"]))
+    for what, entry in files:
+        if "url" in entry and "path" not in entry:
+            yield f"{what} has a url, but no path"
+        if "url" in entry and text["simulated"]:
+            yield f"{what} has a url, but the world is simulated"
+        if not re.match("https?://", entry.get("url", "https://")):
+            yield f"{what} has the url {entry['url']}, which is neither https nor http"
+        if "sha256" in entry and not re.fullmatch("[0-9a-f]{64}", str(entry["sha256"])):
+            yield f"{what} has a sha256 that is not 64 hexadecimal digits"
+    paths = Counter(entry["path"] for _, entry in files if "path" in entry)
+    yield from (f"two files have the path {path}" for path, count in paths.items() if count > 1)
+    held_out = {part: set(text[f"{part}_chromosomes"]) for part in ("test", "validation")}
+    if both := held_out["test"] & held_out["validation"]:
+        yield f"test_chromosomes and validation_chromosomes share {', '.join(sorted(both))}"
+    for part, names in held_out.items():
+        if unused := names - set(text.get("chromosomes", names)):
+            yield f"{part}_chromosomes: {', '.join(sorted(unused))} is not in chromosomes"
