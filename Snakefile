@@ -15,6 +15,9 @@ if FACTOR in config["experiments"].get(GIVEN, []):
     raise ValueError(f"NAME={FACTOR} is a factor of the book; its runs would be overwritten, so choose another name")
 EXPERIMENTS = [FACTOR] if FACTOR else config["experiments"].get(GIVEN, list(open_world(WORLD).experiments)[:3])
 MODEL = config["models"][0]  # the chapters show the first model of the list
+SEQUENCED = open_world(WORLD).sequenced  # chapter 2 needs reads
+PEAK_CALLING = {"experiment": SEQUENCED[0], "fragment_length": 200} if SEQUENCED else {}
+PEAK_CALLING = config.get("peak_calling", {}).get(GIVEN, PEAK_CALLING)
 LIFTOVER = config["liftover"].get(GIVEN, {"experiment": EXPERIMENTS[0], "motif": ""})
 
 READY = f"data/built/{WORLD}/ready.json"
@@ -61,6 +64,7 @@ rule own_factor:
 rule site:
     input:
         f"{PAGES}/01_worlds.ipynb",
+        [f"{PAGES}/02_peaks.ipynb"] if SEQUENCED else [],
         f"{PAGES}/03_liftover.ipynb",
         [f"{PAGES}/{page}.ipynb" for page in CHAPTER_4],
         f"{RESULTS}/metrics.csv",
@@ -126,6 +130,18 @@ rule chapter_1:
         f"{PAGES}/01_worlds.ipynb",
     params:
         parameters(world=WORLD),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_2:
+    input:
+        READY,
+        source="notebooks/02_peaks.ipynb",
+    output:
+        f"{PAGES}/02_peaks.ipynb",
+    params:
+        parameters(world=WORLD, **PEAK_CALLING),
     shell:
         "regdna run {input.source} -o {output} {params}"
 

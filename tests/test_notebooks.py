@@ -10,13 +10,14 @@ import papermill
 import pytest
 
 from regdna.data.build import build_world
-from regdna.report.notebooks import check_parameters, run_notebook
+from regdna.report.notebooks import check_parameters, parameters, run_notebook
 from regdna.worlds.catalogue import PROJECT, open_world
 
 SOURCES = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 WORLD = "simulated_quick"
 QUICK = {
     "01_worlds": {},
+    "02_peaks": {"experiment": "CTCF", "fragment_length": 200},
     "03_liftover": {"experiment": "CTCF", "motif": "CTCF"},
     "04_cnn": {"experiment": "CTCF", "seeds": [0], "steps": 20, "finetune_steps": 10, "iterations": 1},
 }
@@ -35,14 +36,14 @@ def surroundings(own_cache):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """Folder of the runs; what one test has trained, another one reads."""
+    """Folder of what notebooks keep; what one test has trained, another one reads."""
     return tmp_path_factory.mktemp("results")
 
 
 def quick(path, results):
     """Parameters that make a notebook quick; a new notebook runs with its defaults on the quick world."""
-    trains = {"results": str(results)} if "steps" in QUICK.get(path.stem, {}) else {}
-    return check_parameters(path, {"world": WORLD} | QUICK.get(path.stem, {}) | trains)
+    keeps = {"results": str(results)} if "results" in {p.name for p in parameters(path)} else {}
+    return check_parameters(path, {"world": WORLD} | QUICK.get(path.stem, {}) | keeps)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from regdna.data.genome import Genome
-from regdna.data.peaks import read_peaks, widen
+from regdna.data.peaks import read_narrowpeak, read_peaks, widen
 from regdna.worlds.catalogue import open_world
 
 
@@ -153,6 +153,32 @@ def test_a_coordinate_beyond_any_chromosome(tmp_path):
     (tmp_path / "p.bed").write_text(f"chr1\t{10**19}\t{10**19 + 1}\n")
     with pytest.raises(ValueError, match=r"p\.bed line 1: start 1(0)+ is beyond any chromosome"):
         read_peaks(tmp_path / "p.bed")
+
+
+NARROWPEAK = "#c\nb\t10\t40\tn1\t31\t.\t3.5\t4.25\t3.125\t12\na\t5\t9\tn2\t2\t.\t1\t-1\t-1\t0\n"
+
+
+def test_the_columns_of_a_caller(tmp_path):
+    path = write(tmp_path / "p.narrowPeak", NARROWPEAK)
+    peaks = read_narrowpeak(path)
+    pd.testing.assert_frame_equal(peaks[["chrom", "start", "end", "name"]], read_peaks(path))
+    assert peaks["signal"].tolist() == [3.5, 1.0]
+    assert peaks["log_q"].tolist() == [3.125, -1.0]
+    assert peaks["summit"].tolist() == [22, 5]
+    assert peaks["summit"].dtype == np.int64
+
+
+def test_columns_of_a_caller_that_are_not_there(tmp_path):
+    path = write(tmp_path / "p.narrowPeak", NARROWPEAK + "a\t5\t9\tn3\t2\t.\t1\t-1\t-1\n")
+    with pytest.raises(ValueError, match=r"p\.narrowPeak: a line has 9 field\(s\); narrowPeak has ten$"):
+        read_narrowpeak(path)
+
+
+@pytest.mark.parametrize("line", ["x\t4\t3\t12", "3\t4\tx\t12", "3\t4\t3\t1.5"])
+def test_columns_of_a_caller_that_are_no_numbers(tmp_path, line):
+    path = write(tmp_path / "p.narrowPeak", f"b\t10\t40\tn1\t31\t.\t{line}\n")
+    with pytest.raises(ValueError, match=r"p\.narrowPeak: signal, q-value and summit must be numbers \(.*\)$"):
+        read_narrowpeak(path)
 
 
 def table(*intervals):

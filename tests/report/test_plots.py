@@ -72,6 +72,53 @@ def test_yield():
     np.testing.assert_allclose([bar.get_y() for bar in near], [0, 60, 80, 90])
 
 
+def test_pile_up():
+    treatment = pd.DataFrame(
+        [("a", 90, 120, "+"), ("a", 100, 130, "+"), ("a", 110, 140, "-"), ("b", 100, 130, "+"), ("a", 190, 220, "-")],
+        columns=["chrom", "start", "end", "strand"],
+    )
+    axes = plots.plot_pile_up({"x": treatment, "control": treatment[3:4]}, "a", 100, 200, [150])
+    draw(axes[0])
+    assert [ax.get_ylabel() for ax in axes] == ["reads,\nx", "reads,\ncontrol"]
+    assert axes[0].get_xlim() == (0.1, 0.2)
+    up, down = (area.get_datalim(axes[0].transData) for area in axes[0].collections)
+    assert (up.y0, up.y1, down.y0, down.y1) == (0, 2, -1, 0)
+    empty = [area.get_datalim(axes[1].transData) for area in axes[1].collections]
+    assert [(area.y0, area.y1) for area in empty] == [(0, 0), (0, 0)]
+    assert [to_hex(area.get_facecolor()[0]) for area in axes[0].collections] == list(plots.STRAND_COLORS.values())
+    assert 0.15 in axes[0].lines[0].get_xdata()
+    assert axes[1].get_ylim() == axes[0].get_ylim()
+
+
+def test_end_profile():
+    profile = pd.DataFrame({"+": [0.0, 2.0, 0.0], "-": [0.0, 0.0, 1.0]}, index=[-1, 0, 1])
+    axes = draw(plots.plot_end_profile(profile))
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), [[-1, 0], [0, 2], [1, 0]])
+    np.testing.assert_array_equal(axes.lines[1].get_ydata(), profile["-"])
+    assert legend(axes) == ["strand +", "strand −"]
+
+
+def test_called():
+    curve = pd.DataFrame(
+        {
+            "q_value": [1e-12, 1e-4, 0.04],
+            "peaks": [1, 2, 4],
+            "precision": [1.0, 0.99, 0.6],
+            "recall": [0.2, 0.5, 0.7],
+        }
+    )
+    axes = draw(plots.plot_called(curve))
+    np.testing.assert_array_equal(axes.lines[0].get_xydata(), curve[["recall", "precision"]])
+    dots = {text.get_text(): tuple(map(float, text.xy)) for text in axes.texts}
+    assert dots == {"q ≤ 0.05": (0.7, 0.6), "q ≤ 0.001": (0.5, 0.99), "q ≤ 1e-10": (0.2, 1.0)}
+    assert axes.get_ylim()[0] < 0.6  # the last point is inside
+
+
+def test_called_without_sure_peaks():
+    curve = pd.DataFrame({"q_value": [0.01, 0.02], "peaks": [1, 2], "precision": [1.0, 1.0], "recall": [0.1, 0.2]})
+    assert [text.get_text() for text in draw(plots.plot_called(curve)).texts] == ["q ≤ 0.05"]
+
+
 def test_learning():
     histories = {"SL": [history(0.1, 0.2), history(0.1, 0.3), history(0.1, 0.4)], "SSL": [history(0.1, 0.2, 0.5)]}
     axes = draw(plots.plot_learning(histories))

@@ -54,11 +54,14 @@ class TestMakeRecord:
         assert provenance["versions"]["numpy"] == version("numpy")
         assert {"regdna", "keras", "tensorflow", "pandas"} <= set(provenance["versions"])
         inputs = provenance["inputs"]
-        assert len(inputs) == 1 + 2 * len(tiny_world.relatives) + len(tiny_world.experiments)
+        reads = len(tiny_world.sequenced) + 1  # and their control
+        assert len(inputs) == 1 + 2 * len(tiny_world.relatives) + len(tiny_world.experiments) + reads
         assert inputs["genomes/hg38"] == sha256(tiny_world.genome_path("hg38"))
         far = tiny_world.relatives[-1]
         assert inputs[f"chains/{far}"] == sha256(tiny_world.chain_path(far))
         assert inputs["peaks/CTCF"] == sha256(tiny_world.peaks_path("CTCF"))
+        assert inputs["reads/CTCF"] == sha256(tiny_world.reads_path("CTCF"))
+        assert inputs["reads/control"] == sha256(tiny_world.control_path)
         assert provenance["notebooks"]["02_two-X.ipynb"] == {
             "source": "02_two.ipynb",
             "code_sha256": code_hash(nbformat.read(sources / "02_two.ipynb", as_version=4)),

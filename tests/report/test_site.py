@@ -163,6 +163,32 @@ class TestAssembly:
         assert captions == ["Chapters", "Reference"]
         assert not (source / "book" / "record").exists()
 
+    @pytest.fixture
+    def on_reads(self, project):
+        """The project with its second chapter in the place of the chapter on reads."""
+        for path in [*project.rglob("02_two*"), project / "_toc.yml", *project.rglob("01_one.ipynb")]:
+            text = path.read_text().replace("02_two", "02_peaks")
+            path.unlink()
+            write_text(path.with_name(path.name.replace("02_two", "02_peaks")), text)
+        return project
+
+    def test_the_chapter_on_reads_needs_a_world_that_has_some(self, on_reads, tmp_path):
+        build_site(tmp_path / "one", "simulated", on_reads / "executed")
+        for path in (on_reads / "executed").glob("02_*"):
+            path.unlink()
+        build_site(tmp_path / "two", "yeast", on_reads / "executed")
+        chapters = {}
+        for name in ("one", "two"):
+            toc = yaml.safe_load((tmp_path / name / "source" / "_toc.yml").read_text())
+            chapters[name] = [chapter["file"] for chapter in toc["parts"][0]["chapters"]]
+        assert chapters == {"one": ["notebooks/01_one", "notebooks/02_peaks"], "two": ["notebooks/01_one"]}
+
+    def test_a_world_with_reads_must_have_it(self, on_reads, tmp_path):
+        for path in (on_reads / "executed").glob("02_*"):
+            path.unlink()
+        with pytest.raises(ValueError, match=r"pages of _toc\.yml are missing: notebooks/02_peaks$"):
+            build_site(tmp_path / "site", "simulated", on_reads / "executed")
+
     def test_failed_notebooks_are_left_out(self, source):
         assert not list(source.rglob("*.failed.ipynb"))
 

@@ -32,8 +32,19 @@ def test_the_same_seed_gives_the_same_bytes_in_every_file(tiny_world, tmp_path):
     here, there = files(tiny_world), files(again)
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
-    # Genomes with index, chains, peaks, truth, and the two stamps.
-    assert len(here) == 2 * 23 + 22 + len(tiny_world.experiments) + 2 + 2
+    # Genomes with index, chains, peaks, reads with their control, truth, and the two stamps.
+    assert len(here) == 2 * 23 + 22 + len(tiny_world.experiments) + (len(tiny_world.sequenced) + 1) + 2 + 2
+
+
+def test_reads_change_no_other_file(tiny_world, make_catalogue, tmp_path):
+    without = open_world("tiny", make_catalogue(tmp_path / "catalogue", reads={"experiments": []}), tmp_path / "built")
+    build_world(without)
+    here, there = files(tiny_world), files(without)
+    assert {name for name in here if name not in there} == {
+        f"reads/{name}.bed.gz" for name in ("control", *tiny_world.sequenced)
+    }
+    stamps = {"begun.json", "ready.json"}
+    assert [name for name in there if here[name] != there[name] and name not in stamps] == []
 
 
 def test_another_seed_gives_other_files(tiny_world, make_catalogue, tmp_path):
@@ -41,7 +52,7 @@ def test_another_seed_gives_other_files(tiny_world, make_catalogue, tmp_path):
     build_world(other)
     here, there = files(tiny_world), files(other)
     for name in here:
-        if name.endswith((".fa", ".chain.gz", ".tsv.gz", "CTCF.narrowPeak")):
+        if name.endswith((".fa", ".chain.gz", ".tsv.gz", "CTCF.narrowPeak", ".bed.gz")):
             assert here[name] != there[name], name
 
 
@@ -63,11 +74,11 @@ def test_identity_falls_with_distance(tiny_world):
         chains = read_chains(tiny_world.chain_path(species))
         for chrom in reference.lengths:
             here = chains.on(chrom)
-            for start, to, size, number in zip(here.block_start, here.block_to, here.block_size, here.block_chain):
-                other = genome.codes(here.q_name[number])
-                other = dna.reverse_complement(other) if here.minus[number] else other
-                same += (reference.codes(chrom)[start : start + size] == other[to : to + size]).sum()
-                total += size
+            for start, end, to, number in zip(here.start, here.end, here.to, here.chain):
+                other = genome.codes(chains.q_names[chains.q_chrom[number]])
+                other = dna.reverse_complement(other) if chains.minus[number] else other
+                same += (reference.codes(chrom)[start:end] == other[to : to + end - start]).sum()
+                total += end - start
         identity[species] = same / total
         assert total > 0.7 * sum(reference.lengths.values())
     assert list(identity.values()) == sorted(identity.values(), reverse=True)
@@ -79,8 +90,7 @@ def test_the_chain_files_fit_the_genomes(tiny_world):
     reference = Genome(tiny_world.genome_path("hg38")).lengths
     for species in tiny_world.relatives:
         chains, lengths = read_chains(tiny_world.chain_path(species)), Genome(tiny_world.genome_path(species)).lengths
-        assert all(reference[name] == size for name, size in zip(chains.t_name, chains.t_size))
-        assert all(lengths[name] == size for name, size in zip(chains.q_name, chains.q_size))
+        chains.check_genomes(reference, lengths, tiny_world.chain_path(species))
 
 
 def test_the_truth_names_every_element_and_site_once(tiny_world, truth):
@@ -162,8 +172,9 @@ def test_peaks_end_with_their_chromosome(tmp_path):
     """A wide peak at the last element of a chromosome must still be one that the reader of peaks takes."""
     description = open_world("simulated").description
     (tmp_path / "two.nwk").write_text("(hg38:0.05,panTro6:0.05);")
-    wide = {"name": "wide", "reads": "elements", "kinds": {"promoter": 1.0, "enhancer": 1.0}, "width": 4000}
-    simulate(description["simulation"] | {"size": 200_000}, [wide], "hg38", tmp_path / "two.nwk", tmp_path)
+    wide = {"name": "wide", "at": "elements", "kinds": {"promoter": 1.0, "enhancer": 1.0}, "width": 4000}
+    plan = {key: value for key, value in description["simulation"].items() if key != "reads"}
+    simulate(plan | {"size": 200_000}, [wide], "hg38", tmp_path / "two.nwk", tmp_path)
     genome = Genome(tmp_path / "genomes" / "hg38.fa")
     peaks = read_peaks(tmp_path / "peaks" / "wide.narrowPeak")
     assert (peaks["end"] <= peaks["chrom"].map(genome.lengths)).all()

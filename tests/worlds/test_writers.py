@@ -2,13 +2,14 @@ import gzip
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyfaidx import Faidx, Fasta
 
 from regdna.data import dna
-from regdna.worlds.writers import LINE, Chain, chain_name, write_chains, write_fasta, write_narrowpeak
+from regdna.worlds.writers import LINE, Chain, chain_name, write_chains, write_fasta, write_narrowpeak, write_reads
 
 
 def test_chain_names_are_those_of_ucsc():
@@ -72,6 +73,14 @@ def test_narrowpeak_exact(tmp_path):
     assert (tmp_path / "p.narrowPeak").read_text() == (
         "chr1\t10\t210\tX_1\t912\t.\t9.123\t-1\t-1\t100\nchr2\t0\t200\tX_2\t1000\t.\t12.000\t-1\t-1\t37\n"
     )
+
+
+def test_reads_exact(tmp_path):
+    reads = pd.DataFrame({"strand": ["+", "-"], "chrom": ["chr2", "chr1"], "start": [5, 0], "end": [55, 50], "more": 1})
+    for name in ("r.bed", "r.bed.gz"):
+        write_reads(tmp_path / name, reads.astype({"chrom": "category"}))
+    text = "chr2\t5\t55\t.\t0\t+\nchr1\t0\t50\t.\t0\t-\n"
+    assert (tmp_path / "r.bed").read_text() == gzip.decompress((tmp_path / "r.bed.gz").read_bytes()).decode() == text
 
 
 def test_narrowpeaks_of_the_tiny_world_have_the_ten_columns(tiny_world):

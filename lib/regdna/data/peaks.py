@@ -38,7 +38,7 @@ def read_peaks(path, genome=None):
     path = Path(path)
     rows, own_names = [], {}
     for number, line in enumerate(_lines(path), 1):
-        if not line.strip() or line.startswith(("#", "track", "browser")):
+        if not _holds_peak(line):
             continue
         where = f"{path} line {number}"
         fields = line.rstrip("\r\n").split("\t" if "\t" in line else None)
@@ -61,6 +61,36 @@ def read_peaks(path, genome=None):
     if not rows:
         raise ValueError(f"{path}: holds no peak")
     return pd.DataFrame(rows, columns=list(BED_FIELDS[:4])).astype({"start": "int64", "end": "int64"})
+
+
+def read_narrowpeak(path):
+    """Read the columns of a narrowPeak file that a peak caller adds to those of BED.
+
+    Parameters
+    ----------
+    path : path
+        As macs3 writes it: ten tab-separated columns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from :func:`read_peaks`, and: signal (float), log_q (float, -log10 of the q-value), summit (int64, 0-based
+        position on the chromosome).
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As :func:`read_peaks` raises them; also if a line has not ten fields, or a field is no number.
+    """
+    peaks = read_peaks(path)
+    rows = [line.rstrip("\r\n").split("\t") for line in _lines(Path(path)) if _holds_peak(line)]
+    if short := [row for row in rows if len(row) != 10]:
+        raise ValueError(f"{path}: a line has {len(short[0])} field(s); narrowPeak has ten")
+    try:
+        added = pd.DataFrame([(float(row[6]), float(row[8]), int(row[9])) for row in rows])
+    except ValueError as error:
+        raise ValueError(f"{path}: signal, q-value and summit must be numbers ({error})") from error
+    return peaks.assign(signal=added[0], log_q=added[1], summit=peaks["start"] + added[2])
 
 
 def widen(peaks, width, lengths):
@@ -99,6 +129,10 @@ def _lines(path):
             yield from file
     except (EOFError, gzip.BadGzipFile, UnicodeDecodeError, zlib.error) as error:
         raise ValueError(f"{path}: truncated, damaged or not a text file ({error})") from error
+
+
+def _holds_peak(line):
+    return line.strip() and not line.startswith(("#", "track", "browser"))
 
 
 def _coordinate(text, field, where):

@@ -9,8 +9,11 @@ from Bio import Phylo
 from sklearn.metrics import precision_recall_curve
 
 from regdna.data.liftover import STATUSES
+from regdna.data.read_files import coverage
 
 REGIME_COLORS = {"SL": "#8c8c8c", "SL-aug": "#dd8452", "SSL": "#4c72b0", "SSL-NS": "#55a868"}
+MARKED_Q_VALUES = (0.05, 1e-3, 1e-10)
+STRAND_COLORS = {"+": "#c44e52", "-": "#4c72b0"}
 STATUS_COLORS = {"lifted": "#4c72b0", "split": "#dd8452", "deleted": "#c44e52", "unmapped": "#bbbbbb"}
 
 
@@ -49,6 +52,72 @@ def plot_region(chrom, start, end, tracks, ax=None):
         )
     ax.set(xlim=(start / 1000, end / 1000), ylim=(len(tracks) - 0.5, -0.5), xlabel=f"{chrom}, kb")
     ax.set_yticks(range(len(tracks)), list(tracks))
+    return ax
+
+
+def plot_pile_up(libraries, chrom, start, end, marks=()):
+    """Draw the reads over a region, those of the plus strand upward and those of the minus strand downward.
+
+    Parameters
+    ----------
+    libraries : dict of str to pandas.DataFrame
+        By name, as from :func:`regdna.data.read_files.read_reads`; a panel for each, at one scale.
+    chrom : str
+    start, end : int
+        0-based half-open, in bases.
+    marks : sequence of int
+        Positions to mark.
+
+    Returns
+    -------
+    array of matplotlib.axes.Axes, shape (len(libraries),)
+    """
+    size = (9, 1.7 * len(libraries))
+    axes = plt.subplots(len(libraries), 1, sharex=True, sharey=True, figsize=size, squeeze=False)[1][:, 0]
+    for ax, (name, reads) in zip(axes, libraries.items()):
+        here = reads[reads["chrom"] == chrom]
+        for strand, up in (("+", 1), ("-", -1)):
+            height = coverage(here[here["strand"] == strand], start, end)
+            ax.fill_between(np.arange(start, end) / 1000, up * height, step="post", color=STRAND_COLORS[strand], lw=0)
+        for mark in marks:
+            ax.axvline(mark / 1000, color="black", ls=":", lw=1)
+        ax.axhline(0, color="black", lw=0.5)
+        ax.set(ylabel=f"reads,\n{name}", xlim=(start / 1000, end / 1000))
+        ax.yaxis.set_major_formatter(lambda height, _: f"{abs(height):.0f}")
+    axes[-1].set(xlabel=f"{chrom}, kb")
+    return axes
+
+
+def plot_end_profile(profile, ax=None):
+    """Draw where reads begin around sites, by strand, from :func:`regdna.data.read_files.end_profile`."""
+    ax = ax or plt.subplots(figsize=(7, 3))[1]
+    for strand, color in STRAND_COLORS.items():
+        ax.plot(profile.index, profile[strand], color=color, lw=1, label=f"strand {strand.replace('-', '−')}")
+    ax.axvline(0, color="black", ls=":", lw=1)
+    ax.set(xlabel="bases from the site", ylabel="5' ends per site", xlim=(profile.index[0], profile.index[-1]))
+    ax.set_ylim(bottom=0)
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_called(curve, ax=None):
+    """Draw precision against recall down a list of called peaks; a dot is what has at most that q-value.
+
+    Parameters
+    ----------
+    curve : pandas.DataFrame
+        From :func:`regdna.report.peak_recall.precision_recall`.
+    """
+    ax = ax or plt.subplots(figsize=(5, 3.8))[1]
+    ax.step(curve["recall"], curve["precision"], where="post", color="black", lw=1.2)
+    for q_value in MARKED_Q_VALUES:
+        called = curve[curve["q_value"] <= q_value]
+        if len(called):
+            x, y = called[["recall", "precision"]].iloc[-1]
+            ax.plot(x, y, "o", color="#c44e52", ms=5)
+            ax.annotate(f"q ≤ {q_value:g}", (x, y), (-7, -3), textcoords="offset points", ha="right", va="top")
+    # The first few peaks may be a matter of luck; the scale is for the rest.
+    ax.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(min(0.9, curve["precision"].iloc[-1] - 0.05), 1.01))
     return ax
 
 

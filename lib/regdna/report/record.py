@@ -132,4 +132,6 @@ def _inputs(world):
     paths = {f"genomes/{name}": world.genome_path(name) for name in (world.reference, *world.relatives)}
     paths |= {f"chains/{name}": world.chain_path(name) for name in world.relatives}
     paths |= {f"peaks/{name}": world.peaks_path(name) for name in world.experiments}
+    paths |= {f"reads/{name}": world.reads_path(name) for name in world.sequenced}
+    paths |= {"reads/control": world.control_path} if world.sequenced else {}
     return {name: sha256(path) for name, path in paths.items()}

@@ -16,6 +16,7 @@ from regdna.report.record import RECORDS, SOURCES, read_provenance
 from regdna.worlds.catalogue import PROJECT, open_world
 
 REFERENCE_PAGES = ("book/glossary", "book/references")  # what any page may link to
+READS_CHAPTER = "notebooks/02_peaks"  # is run on worlds that have sequencing reads
 
 
 def build_site(folder, world, notebooks, only=None):
@@ -139,10 +140,12 @@ def _status_rows(status):
 
 
 def _expand(toc, source, world):
-    """Hang further runs of a chapter below it, and leave out the record of the world that has just been run."""
+    """Hang further runs of a chapter below it; leave out what the world cannot show, and its record if it has one."""
     parts = []
+    without = () if open_world(world).sequenced else (READS_CHAPTER,)
     for part in toc["parts"]:
         chapters = [chapter for chapter in part["chapters"] if not chapter["file"].startswith(f"book/record/{world}/")]
+        chapters = [chapter for chapter in chapters if chapter["file"] not in without]
         for chapter in chapters:
             path = source / chapter["file"]
             more = [

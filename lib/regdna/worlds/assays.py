@@ -4,17 +4,17 @@ import numpy as np
 import pandas as pd
 
 
-def call_peaks(experiments, elements, sites, lengths, rng):
-    """Make the peaks of every experiment.
+def true_peaks(experiments, elements, sites, lengths, rng):
+    """Make the peaks of every experiment, as a caller without error would find them.
 
-    An experiment either reads the open ``sites`` of a factor (its motif under selection inside an open element; a
-    decoy, closed in this cell type, is not read), or the open ``elements`` of some kinds.
+    An experiment looks either at the open ``sites`` of a factor (its motif under selection inside an open element; a
+    decoy, closed in this cell type, is not bound), or at the open ``elements`` of some kinds.
 
     Parameters
     ----------
     experiments : list of dict
-        The ``experiments`` of a world description; ``share`` of the sites is read (1 by default), peaks are centered
-        within ``jitter`` bases of the site and are ``width`` bases wide.
+        The ``experiments`` of a world description; ``at`` says where to look, ``share`` of the sites is bound (1 by
+        default), peaks are centered within ``jitter`` bases of the site and are ``width`` bases wide.
     elements, sites : pandas.DataFrame
         Alive on the reference: columns kind (of the element), chrom, start, end (0-based half-open) and, for sites,
         factor.
@@ -25,13 +25,13 @@ def call_peaks(experiments, elements, sites, lengths, rng):
     Returns
     -------
     dict of str to pandas.DataFrame
-        By experiment: chrom, start, end, name, signal, summit (offset from start), sorted by position.
+        By experiment: chrom, start, end, name, signal (occupancy), summit (offset from start), sorted by position.
     """
     return {experiment["name"]: _peaks(experiment, elements, sites, lengths, rng) for experiment in experiments}
 
 
 def _peaks(experiment, elements, sites, lengths, rng):
-    if experiment["reads"] == "sites":
+    if experiment["at"] == "sites":
         chosen = sites[(sites["factor"] == experiment["motif"]) & (sites["kind"] != "closed")]
         chosen = chosen[rng.random(len(chosen)) < experiment.get("share", 1.0)]
     else:

@@ -8,11 +8,12 @@ import pandas as pd
 
 from regdna.files import write_table
 from regdna.worlds import tree as trees
-from regdna.worlds.assays import call_peaks
+from regdna.worlds.assays import true_peaks
 from regdna.worlds.elements import build_classes, draw_bases, lay_out
 from regdna.worlds.evolution import Evolution, Lineage, decay_cpg
 from regdna.worlds.homology import true_chains
-from regdna.worlds.writers import chain_name, write_chains, write_fasta, write_narrowpeak
+from regdna.worlds.reads import simulate_reads
+from regdna.worlds.writers import chain_name, write_chains, write_fasta, write_narrowpeak, write_reads
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,8 @@ def simulate(plan, experiments, reference, tree_path, folder):
     Written below ``folder``: ``genomes/<species>.fa`` with ``.fai``, ``chains/<reference>To<Species>.over.chain.gz``,
     ``peaks/<experiment>.narrowPeak``, ``truth/elements.tsv.gz`` and ``truth/sites.tsv.gz``
     (reference coordinates of what is still under selection there, "." and -1 otherwise, and for each species whether
-    it is under selection). Equal arguments give equal bytes.
+    it is under selection), and where the plan has ``reads``, ``reads/<experiment>.bed.gz`` and
+    ``reads/control.bed.gz``. Equal arguments give equal bytes; reads change no other file.
 
     Parameters
     ----------
@@ -75,9 +77,14 @@ def simulate(plan, experiments, reference, tree_path, folder):
     write_table(folder / "truth" / "sites.tsv.gz", sites)
     living = [table[table[reference] & (table["start"] >= 0)] for table in (elements, sites)]
     sizes = dict(zip(names, np.diff(np.r_[0, reference_lineage.ends]).tolist()))
-    for name, peaks in call_peaks(experiments, *living, sizes, rng).items():
-        columns = (peaks[column] for column in ("chrom", "start", "end", "name", "signal", "summit"))
+    peaks = true_peaks(experiments, *living, sizes, rng)
+    for name, table in peaks.items():
+        columns = (table[column] for column in ("chrom", "start", "end", "name", "signal", "summit"))
         write_narrowpeak(folder / "peaks" / f"{name}.narrowPeak", *columns)
+    if "reads" in plan:
+        for name, reads in simulate_reads(plan["reads"], plan["seed"], experiments, peaks, living[0], sizes):
+            log.info("simulated the reads of %s", name)
+            write_reads(folder / "reads" / f"{name}.bed.gz", reads)
 
 
 def _species(branch, lineage, evolution, reference):

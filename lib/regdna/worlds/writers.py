@@ -1,4 +1,4 @@
-"""The file formats of a world: FASTA with its index, UCSC chains, narrowPeak."""
+"""The file formats of a world: FASTA with its index, UCSC chains, narrowPeak, reads as BED."""
 
 from typing import NamedTuple
 
@@ -109,3 +109,17 @@ def write_narrowpeak(path, chrom, start, end, name, signal, summit):
     score = np.clip(np.round(100 * np.asarray(signal)), 0, 1000).astype(int)
     rows = zip(chrom, start, end, name, score, signal, summit)
     write_text(path, "".join(f"{c}\t{s}\t{e}\t{n}\t{k}\t.\t{g:.3f}\t-1\t-1\t{p}\n" for c, s, e, n, k, g, p in rows))
+
+
+def write_reads(path, reads):
+    """Write reads as BED6, without names (".") and scores (0).
+
+    Parameters
+    ----------
+    path : path
+        Gzipped if it ends in ``.gz``.
+    reads : pandas.DataFrame
+        chrom, start, end (0-based half-open), strand; written in their order.
+    """
+    rows = zip(*(reads[column].tolist() for column in ("chrom", "start", "end", "strand")))
+    write_text(path, "".join([f"{c}\t{s}\t{e}\t.\t0\t{strand}\n" for c, s, e, strand in rows]))
