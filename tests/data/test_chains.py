@@ -8,6 +8,7 @@ import pytest
 from drawn import chain_lists
 from hypothesis import given
 
+from regdna.data import chain_parser
 from regdna.data import chains as module
 from regdna.data.chains import read_chains
 from regdna.worlds.writers import write_chains
@@ -36,15 +37,17 @@ def assert_equal(one, other):
 def test_exact_arrays(read):
     chains = read(TWO)
     assert chains.score.tolist() == [90, 50]  # the best first
-    assert chains.t_name.tolist() == ["b", "a"] and chains.t_size.tolist() == [900, 1000]
+    assert chains.t_names.tolist() == ["a", "b"] and chains.t_sizes.tolist() == [1000, 900]
+    assert chains.q_names.tolist() == ["x", "y"] and chains.q_sizes.tolist() == [1100, 800]
+    assert chains.t_chrom.tolist() == [1, 0] and chains.q_chrom.tolist() == [1, 0]
+    assert chains.lengths == {"a": 1000, "b": 900}
     assert chains.t_start.tolist() == [0, 10] and chains.t_end.tolist() == [7, 115]
-    assert chains.q_name.tolist() == ["y", "x"] and chains.q_size.tolist() == [800, 1100]
     assert chains.minus.tolist() == [True, False]
     assert chains.block_start.tolist() == [10, 45, 95, 0]
     assert chains.block_to.tolist() == [20, 50, 100, 1]
-    assert chains.block_size.tolist() == [30, 40, 20, 7]
+    assert chains.block_end.tolist() == [40, 85, 115, 7]
     assert chains.block_chain.tolist() == [1, 1, 1, 0]
-    assert chains.t_names.tolist() == ["a", "b"]
+    assert chains.nested.tolist() == [False, False]
     assert chains.block_offset.tolist() == [0, 3, 4]
 
 
@@ -52,15 +55,57 @@ def test_score_is_an_integer_array(read):
     assert read(TWO).score.dtype == np.int64
 
 
-def test_chains_on_one_chromosome(read):
+def test_blocks_of_one_chromosome(read):
     chains = read(TWO)
-    on_b = chains.on("b")
-    assert on_b.t_start.tolist() == [0] and on_b.t_end.tolist() == [7]
-    assert on_b.block_start.tolist() == [0] and on_b.block_chain.tolist() == [0]
-    assert on_b.q_name[on_b.block_chain].tolist() == ["y"]
-    assert chains.on("a").block_size.tolist() == [30, 40, 20]
+    assert [column.tolist() for column in chains.on("b")] == [[0], [7], [1], [0]]
+    assert chains.on("a").start.tolist() == [10, 45, 95]
     for unknown in ("", "aa", "z"):
-        assert len(chains.on(unknown).block_start) == len(chains.on(unknown).t_start) == 0
+        assert len(chains.on(unknown).start) == 0
+
+
+def test_blocks_that_nest_are_marked(read):
+    inside = b"chain 10 a 1000 + 20 25 x 1100 + 0 5 3\n5\n\n"
+    assert read(TWO + inside).nested.tolist() == [True, False]
+
+
+def test_chromosomes_beyond_the_reach_of_32_bits(read):
+    size = 2**31 + 1000
+    long = f"chain 5 a {size} + {size - 60} {size} x 1100 + 0 60 1\n60\n\n".encode()
+    chains = read(long)
+    assert chains.block_start.dtype == np.int64
+    assert (chains.block_start[0], chains.block_end[0]) == (size - 60, size)
+    both = read(TWO + long.replace(b" a ", b" c "), "both.chain")
+    assert both.block_start.tolist() == [10, 45, 95, 0, size - 60] and both.block_end[-1] == size
+
+
+def test_a_file_is_parsed_piece_by_piece(read, monkeypatch):
+    text = b"".join(
+        b"chain %d a 1000 + %d %d x 1100 - %d %d %d\n6\t2\t1\n3\n\n" % (i % 7, i, i + 11, i, i + 10, i) for i in range(400)
+    )
+    whole = read(text, "whole.chain")
+    monkeypatch.setattr(chain_parser, "PIECE", 100)
+    assert_equal(read(text, "pieces.chain"), whole)
+    assert whole.block_chain.max() == 399 and len(whole.block_start) == 800
+    broken = text.replace(b"chain 3 a 1000 + 388", b"chain 3 a 1000 + 387")
+    line = 5 * 388 - 388 + 1
+    with pytest.raises(ValueError, match=rf"line {line}, chain 'chain 3 a 1000 \+ 387 .*first genome"):
+        read(broken, "broken.chain")
+
+
+def test_a_chromosome_of_two_sizes_is_an_error(read):
+    with pytest.raises(ValueError, match=r"line 6, chain .*: a has 900 bases here and 1000 in an earlier chain"):
+        read(TWO.replace(b"b 900", b"a 900"))
+
+
+def test_chains_are_held_against_their_genomes(read, tmp_path):
+    chains = read(TWO)
+    chains.check_genomes({"a": 1000, "b": 900, "c": 5}, {"x": 1100, "z": 8}, "some.chain")
+    with pytest.raises(ValueError, match=r"some\.chain: b has 900 bases in the chains and 901 in the reference"):
+        chains.check_genomes({"a": 1000, "b": 901}, {"x": 1100}, "some.chain")
+    with pytest.raises(ValueError, match=r"y has 800 bases in the chains and 7 in the other genome"):
+        chains.check_genomes({"a": 1000}, {"y": 7}, "some.chain")
+    with pytest.raises(ValueError, match=r"its chromosomes \(a, b\) are not those of the reference \(chra, chrb\)"):
+        chains.check_genomes({"chra": 1000, "chrb": 900}, {"x": 1100}, "some.chain")
 
 
 @given(chain_lists)
@@ -71,18 +116,22 @@ def test_what_is_written_is_read(tmp_path_factory, drawn):
     expected = sorted(drawn, key=lambda chain: -chain.score)
     assert len(chains.score) == len(expected)
     for number, chain in enumerate(expected):
-        for field in ("score", "t_name", "t_size", "q_name", "q_size", "minus"):
-            assert getattr(chains, field)[number] == getattr(chain, field), field
+        assert (chains.score[number], chains.minus[number]) == (chain.score, chain.minus)
+        for side in "tq":
+            place = getattr(chains, f"{side}_chrom")[number]
+            assert getattr(chains, f"{side}_names")[place] == getattr(chain, f"{side}_name")
+            assert getattr(chains, f"{side}_sizes")[place] == getattr(chain, f"{side}_size")
         assert chains.t_start[number] == chain.t_start[0]
         assert chains.t_end[number] == chain.t_start[-1] + chain.size[-1]
         here = chains.on(chain.t_name)
-        own = here.block_chain == number
-        assert here.block_start[own].tolist() == chain.t_start.tolist()
-        assert here.block_to[own].tolist() == chain.q_start.tolist()
-        assert here.block_size[own].tolist() == chain.size.tolist()
+        own = here.chain == number
+        assert here.start[own].tolist() == chain.t_start.tolist()
+        assert here.to[own].tolist() == chain.q_start.tolist()
+        assert (here.end - here.start)[own].tolist() == chain.size.tolist()
     assert len(chains.block_start) == sum(len(chain.size) for chain in drawn)
-    for name in chains.t_names:
-        assert (np.diff(chains.on(name).block_start) >= 0).all()
+    for name, nested in zip(chains.t_names, chains.nested):
+        assert (np.diff(chains.on(name).start) >= 0).all()
+        assert nested == (np.diff(chains.on(name).end) < 0).any()
 
 
 @pytest.mark.parametrize(
@@ -110,13 +159,13 @@ def test_gzip_is_known_by_content_not_by_name(read):
 
 def test_of_equal_scores_the_first_in_the_file_is_the_better(read):
     chains = read(TWO.replace(b"chain 90", b"chain 50"))
-    assert chains.t_name.tolist() == ["a", "b"]
+    assert chains.t_chrom.tolist() == [0, 1]
 
 
 def test_the_cache_is_used_the_second_time(read, tmp_path, monkeypatch):
     first = read(TWO)
     assert len(list((tmp_path / "cache").glob("some.chain-*.npz"))) == 1
-    monkeypatch.setattr(module, "_parse", lambda *_: pytest.fail("parsed again"))
+    monkeypatch.setattr(module, "parse", lambda *_: pytest.fail("parsed again"))
     assert_equal(read_chains(tmp_path / "some.chain", tmp_path / "cache"), first)
 
 
@@ -125,10 +174,10 @@ def test_the_cache_is_refreshed_when_the_file_changes(read, tmp_path):
     path = tmp_path / "some.chain"
     longer = TWO + b"chain 1 b 900 + 0 3 y 800 + 1 4 3\n3\n\n"
     assert len(read(longer).score) == 3
-    path.write_bytes(TWO.replace(b"b 900", b"a 900") + longer[len(TWO) :])  # same size, other time
+    path.write_bytes(longer.replace(b"b 900", b"c 900"))  # same size, other time
     os.utime(path, ns=(1, path.stat().st_mtime_ns + 1_000_000))
-    assert read_chains(path, tmp_path / "cache").t_name.tolist() == ["a", "a", "b"]
-    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert read_chains(path, tmp_path / "cache").t_names.tolist() == ["a", "c"]
+    assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
 def test_files_of_one_name_do_not_share_a_cache(tmp_path):
@@ -223,7 +272,7 @@ def test_header_and_blocks_are_held_against_each_other(read, old, new, problem):
     content = b"#first line\n" + TWO.replace(old, new)
     assert content.count(new) and content != b"#first line\n" + TWO
     if problem is None:
-        assert read(content).block_size.tolist() == [30, 50, 20, 7]
+        assert (read(content).block_end - read(content).block_start).tolist() == [30, 50, 20, 7]
         return
     with pytest.raises(ValueError, match=r"some\.chain line 2, chain 'chain .*': " + re.escape(problem)):
         read(content)
@@ -245,9 +294,9 @@ def test_human_chain_file(human_chain_file, tmp_path):
     assert chains.minus.sum() == sum(fields[9] == "-" for fields in headers)
     assert set(chains.t_names) == {fields[2] for fields in headers}
     assert len(chains.block_start) == sum(numbers_[0] > 0 for numbers_ in numbers)
-    assert chains.block_size.sum() == sum(numbers_[0] for numbers_ in numbers)
+    assert (chains.block_end - chains.block_start).sum() == sum(numbers_[0] for numbers_ in numbers)
     for i in (0, len(headers) // 2, len(headers) - 1):  # all scores are equal, so the file's order is kept
         name, start = headers[i][2], int(headers[i][5])
         here = chains.on(name)
-        assert here.block_start[here.block_chain == i][0] == start
+        assert here.start[here.chain == i][0] == start
     assert_equal(read_chains(human_chain_file, tmp_path), chains)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from liftover import ChainFile
 
 from regdna.data.chains import read_chains
-from regdna.data.liftover import MERGE_GAP, STATUSES, lift
+from regdna.data.liftover import MERGE_GAP, STATUSES, aligned_pieces, lift
 from regdna.worlds.writers import Chain, write_chains
 
 
@@ -24,13 +24,14 @@ def make(tmp_path, *chains):
 
 
 def one(chains, chrom, start, end, **settings):
+    """Status, place, strand and number of pieces of one interval."""
     lifted = lift(chains, [chrom], [start], [end], **settings)
-    return tuple(column[0] for column in lifted)
+    return tuple(column[0] for column in lifted[1:-1])
 
 
-def oracle(drawn, chrom, start, end):
-    """Lift base by base: the paper's rule, with a dictionary for each chain."""
-    spanned = False
+def oracle(drawn, chrom, start, end, merge_gap=20, min_match=0.0, all_chains=False):
+    """Lift base by base, with a dictionary for each chain; one row, or with all chains one for each that aligns."""
+    spanned, rows = False, []
     for chain in sorted(drawn, key=lambda chain: -chain.score):
         if chain.t_name != chrom:
             continue
@@ -40,30 +41,65 @@ def oracle(drawn, chrom, start, end):
                 goes_to[t + i] = (q + i, number)
         spanned |= any(chain.t_start[0] <= base < chain.t_start[-1] + chain.size[-1] for base in range(start, end))
         aligned = [goes_to[base] for base in range(start, end) if base in goes_to]
-        if not aligned:
+        if not aligned or (rows and not all_chains):
             continue
-        pieces = len({number for _, number in aligned})
+        counts = len({number for _, number in aligned}), len(aligned)
         places = [place for place, _ in aligned]
-        if any(after - before - 1 >= 20 for before, after in itertools.pairwise(places)):
-            return "split", "", -1, -1, "", pieces
-        if chain.minus:
-            places = [chain.q_size - 1 - place for place in places]
-        return "lifted", chain.q_name, min(places), max(places) + 1, "-" if chain.minus else "+", pieces
-    return "deleted" if spanned else "unmapped", "", -1, -1, "", 0
+        if len(aligned) < min_match * (end - start):
+            rows.append(("partial", "", -1, -1, "", *counts))
+        elif any(after - before - 1 >= merge_gap for before, after in itertools.pairwise(places)):
+            rows.append(("split", "", -1, -1, "", *counts))
+        else:
+            if chain.minus:
+                places = [chain.q_size - 1 - place for place in places]
+            place = chain.q_name, min(places), max(places) + 1, "-" if chain.minus else "+"
+            rows.append(("lifted", *place, *counts))
+    return rows or [("deleted" if spanned else "unmapped", "", -1, -1, "", 0, 0)]
 
 
 queries = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 700), st.integers(1, 200)), min_size=1, max_size=40)
+options = st.fixed_dictionaries(
+    {},
+    optional={
+        "merge_gap": st.integers(1, 60),
+        "min_match": st.sampled_from([0.05, 0.5, 0.95, 1.0]),
+        "all_chains": st.just(True),
+    },
+)
 
 
-@settings(max_examples=250)
-@given(chain_lists, queries)
-def test_against_base_by_base_lifting(tmp_path_factory, drawn, queries):
+@settings(max_examples=400)
+@given(chain_lists, queries, options)
+def test_against_base_by_base_lifting(tmp_path_factory, drawn, queries, options):
     folder = tmp_path_factory.mktemp("lift")
     write_chains(folder / "drawn.chain", drawn)
     chrom, start, size = map(np.array, zip(*queries))
-    lifted = lift(read_chains(folder / "drawn.chain", folder), chrom, start, start + size)
+    lifted = lift(read_chains(folder / "drawn.chain", folder), chrom, start, start + size, **options)
     found = list(zip(*(column.tolist() for column in lifted)))
-    assert found == [oracle(drawn, c, s, s + n) for c, s, n in zip(chrom, start, size)]
+    rows = [oracle(drawn, c, s, s + n, **options) for c, s, n in zip(chrom, start, size)]
+    assert found == [(i, *row) for i, several in enumerate(rows) for row in several]
+    if "all_chains" not in options:
+        assert lifted.interval.tolist() == list(range(len(queries)))
+
+
+@settings(max_examples=100)
+@given(chain_lists, queries)
+def test_aligned_pieces_are_those_of_the_best_chain(tmp_path_factory, drawn, queries):
+    folder = tmp_path_factory.mktemp("pieces")
+    write_chains(folder / "drawn.chain", drawn)
+    chains = read_chains(folder / "drawn.chain", folder)
+    chrom, start, size = map(np.array, zip(*queries))
+    lifted, pieces = lift(chains, chrom, start, start + size), aligned_pieces(chains, chrom, start, start + size)
+    assert np.bincount(pieces.interval, minlength=len(start)).tolist() == lifted.pieces.tolist()
+    assert np.bincount(pieces.interval, pieces.size, len(start)).tolist() == lifted.mapped.tolist()
+    assert (np.diff(pieces.interval) >= 0).all()
+    best = sorted(drawn, key=lambda chain: -chain.score)
+    for i, chain, at, length, to in zip(*pieces):
+        chain = best[chain]
+        assert chain.t_name == chrom[i] and start[i] <= at and at + length <= start[i] + size[i]
+        block = np.searchsorted(chain.t_start, at, side="right") - 1
+        assert at + length <= chain.t_start[block] + chain.size[block]
+        assert to == chain.q_start[block] + at - chain.t_start[block]
 
 
 def test_the_drawn_cases_reach_every_status(tmp_path):
@@ -71,7 +107,9 @@ def test_the_drawn_cases_reach_every_status(tmp_path):
     lifted = lift(chains, ["a"] * 4, [100, 260, 160, 400], [250, 275, 190, 450])
     assert lifted.status.tolist() == ["lifted", "lifted", "deleted", "unmapped"]
     assert one(chains, "a", 240, 280)[0] == "split"
-    assert set(STATUSES) == {"lifted", "split", "deleted", "unmapped"}
+    assert one(chains, "a", 60, 160, min_match=0.51)[0] == "partial"
+    assert one(chains, "a", 60, 160, min_match=0.5)[0] == "lifted"
+    assert set(STATUSES) == {"lifted", "split", "partial", "deleted", "unmapped"}
 
 
 @pytest.mark.parametrize("minus", ["+", "-"])
@@ -162,10 +200,26 @@ def test_table_puts_the_result_beside_its_input(tmp_path):
     table = lift(chains, peaks["chrom"], peaks["start"], peaks["end"]).table(peaks.set_index(pd.Index([7, 9])))
     assert table.to_dict("records") == [
         dict(chrom="a", start=0, end=10, name="p", status="lifted", to_chrom="x", to_start=100, to_end=110)
-        | dict(strand="+", pieces=1),
+        | dict(strand="+", pieces=1, mapped=10),
         dict(chrom="b", start=0, end=10, name="q", status="unmapped", to_chrom="", to_start=-1, to_end=-1)
-        | dict(strand="", pieces=0),
+        | dict(strand="", pieces=0, mapped=0),
     ]
+
+
+def test_all_chains_in_the_order_of_their_scores(tmp_path):
+    blocks = [(100, 200, 50)]
+    chains = make(tmp_path, (10, "a", "x", "+", blocks), (11, "a", "y", "+", [(120, 500, 10)]))
+    lifted = lift(chains, ["b", "a", "a"], [0, 100, 140], [9, 150, 150], all_chains=True)
+    assert lifted.interval.tolist() == [0, 1, 1, 2]
+    assert lifted.status.tolist() == ["unmapped", "lifted", "lifted", "lifted"]
+    assert lifted.to_chrom.tolist() == ["", "y", "x", "x"]
+    assert lifted.mapped.tolist() == [0, 10, 50, 10]
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_min_match_that_is_no_share(tmp_path, share):
+    with pytest.raises(ValueError, match="min_match .* is not between 0 and 1"):
+        lift(make(tmp_path, (5, "a", "x", "+", [(0, 0, 5)])), ["a"], [0], [5], min_match=share)
 
 
 def compare_points(path, chrom, positions, cache):
@@ -205,8 +259,8 @@ def test_human_points_against_the_liftover_package(human_chain_file, tmp_path):
     once = 0
     for chrom in ("1", "9", "17", "X"):
         blocks = chains.on(chrom)
-        anywhere = rng.integers(0, blocks.t_end.max() + 100, 500)
-        edges = np.concatenate([blocks.block_start, blocks.block_start + blocks.block_size])
+        anywhere = rng.integers(0, blocks.end.max() + 100, 500)
+        edges = np.concatenate([blocks.start, blocks.end])
         near = rng.choice(edges, 500) + rng.integers(-2, 3, 500)
         once += compare_points(human_chain_file, chrom, np.r_[anywhere, near].clip(0), tmp_path)
     assert once > 1500

@@ -1,46 +1,29 @@
 """UCSC chain files as sorted arrays, parsed once and cached."""
 
-import gzip
 import hashlib
 import logging
-import re
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pooch
 
+from regdna.data.chain_parser import parse
 from regdna.files import atomic
 
 log = logging.getLogger(__name__)
 
-CACHE_VERSION = 1
-_HEADER = re.compile(rb"^chain[ \t].*$", re.MULTILINE)
-_COMMENT = re.compile(rb"^#.*$", re.MULTILINE)
+CACHE_VERSION = 2
+_BLOCKS = ("block_start", "block_end", "block_to", "block_chain")  # mapped into memory
 
 
-class ChromosomeChains(NamedTuple):
-    """The chains that start from one chromosome.
+class Blocks(NamedTuple):
+    """The blocks of one chromosome, sorted by start; arrays of shape (blocks,), see :class:`Chains`."""
 
-    Attributes
-    ----------
-    t_start, t_end : int64 arrays, shape (chains on this chromosome,)
-    block_start, block_to, block_size, block_chain : int64 arrays, shape (blocks,), sorted by ``block_start``
-        Start here, start in the other genome (on the chain's strand), length in bases, number of the chain.
-    q_name, q_size, minus : arrays, shape (all chains of the file,)
-        By chain number: chromosome of the other genome, its length, whether the chain runs on its reverse strand.
-    """
-
-    t_start: np.ndarray
-    t_end: np.ndarray
-    block_start: np.ndarray
-    block_to: np.ndarray
-    block_size: np.ndarray
-    block_chain: np.ndarray
-    q_name: np.ndarray
-    q_size: np.ndarray
-    minus: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    to: np.ndarray
+    chain: np.ndarray
 
 
 class Chains(NamedTuple):
@@ -48,54 +31,90 @@ class Chains(NamedTuple):
 
     Attributes
     ----------
-    score, t_size, t_start, t_end, q_size : int64 arrays, shape (C,)
-    t_name, q_name : str arrays, shape (C,)
+    t_names, q_names : str arrays, shapes (T,) and (Q,), sorted
+        The chromosomes one can lift from and to.
+    t_sizes, q_sizes : int64 arrays, shapes (T,) and (Q,)
+        Their lengths in bases.
+    score, t_start, t_end : int64 arrays, shape (C,)
+        By chain number.
+    t_chrom, q_chrom : int32 arrays, shape (C,)
+        Rows of ``t_names`` and ``q_names``.
     minus : bool array, shape (C,)
-    block_start, block_to, block_size, block_chain : int64 arrays, shape (M,)
-        Sorted by chromosome, then start; see :class:`ChromosomeChains`.
-    t_names : str array, shape (T,)
-        The chromosomes one can lift from, sorted.
+        Whether the chain runs on the reverse strand of the other genome.
+    block_start, block_end, block_to, block_chain : int32 arrays, shape (M,)
+        Start and end here, start in the other genome (on the chain's strand), number of the chain. Sorted by
+        chromosome, then start. int64 if a chromosome of either genome has 2**31 bases or more.
     block_offset : int64 array, shape (T + 1,)
         Blocks of ``t_names[i]`` are ``block_offset[i]:block_offset[i + 1]``.
+    nested : bool array, shape (T,)
+        Whether a block of this chromosome ends before one that starts earlier.
     """
 
+    t_names: np.ndarray
+    q_names: np.ndarray
+    t_sizes: np.ndarray
+    q_sizes: np.ndarray
     score: np.ndarray
-    t_name: np.ndarray
-    t_size: np.ndarray
     t_start: np.ndarray
     t_end: np.ndarray
-    q_name: np.ndarray
-    q_size: np.ndarray
+    t_chrom: np.ndarray
+    q_chrom: np.ndarray
     minus: np.ndarray
     block_start: np.ndarray
+    block_end: np.ndarray
     block_to: np.ndarray
-    block_size: np.ndarray
     block_chain: np.ndarray
-    t_names: np.ndarray
     block_offset: np.ndarray
+    nested: np.ndarray
+
+    @property
+    def lengths(self):
+        """Lengths in bases of the chromosomes one can lift from; dict of str to int."""
+        return dict(zip(self.t_names.tolist(), self.t_sizes.tolist()))
 
     def on(self, chrom):
-        """Select the chains that start from one chromosome; none if it is unknown.
+        """Select the blocks of a chromosome, by its name; none if no chain starts from it.
 
         Returns
         -------
-        ChromosomeChains
+        Blocks
         """
         i = int(np.searchsorted(self.t_names, chrom))
         known = i < len(self.t_names) and self.t_names[i] == chrom
-        blocks = slice(self.block_offset[i], self.block_offset[i + 1]) if known else slice(0, 0)
-        here = self.t_name == chrom
-        return ChromosomeChains(
-            self.t_start[here],
-            self.t_end[here],
-            self.block_start[blocks],
-            self.block_to[blocks],
-            self.block_size[blocks],
-            self.block_chain[blocks],
-            self.q_name,
-            self.q_size,
-            self.minus,
-        )
+        here = slice(self.block_offset[i], self.block_offset[i + 1]) if known else slice(0, 0)
+        return Blocks(*(getattr(self, name)[here] for name in _BLOCKS))
+
+    def check_genomes(self, reference, other, path):
+        """Hold the chromosome lengths of the chains against those of the genomes they connect.
+
+        Parameters
+        ----------
+        reference, other : dict of str to int
+            Chromosome lengths in bases of the genome one lifts from and of the one one lifts to.
+        path : path
+            The chain file, for the message.
+
+        Raises
+        ------
+        ValueError
+            If a chromosome that both know differs in length, or if chains and a genome have no chromosome in common.
+        """
+        for names, sizes, lengths, what in (
+            (self.t_names, self.t_sizes, reference, "reference"),
+            (self.q_names, self.q_sizes, other, "other genome"),
+        ):
+            shared = [(name, size) for name, size in zip(names.tolist(), sizes.tolist()) if name in lengths]
+            if not shared:
+                raise ValueError(
+                    f"{path}: its chromosomes ({_some(names.tolist())}) are not those of the {what} "
+                    f"({_some(list(lengths))}); rename those of one of the two"
+                )
+            for name, size in shared:
+                if size != lengths[name]:
+                    raise ValueError(
+                        f"{path}: {name} has {size} bases in the chains and {lengths[name]} in the {what}; "
+                        "they are of different assemblies"
+                    )
 
 
 def read_chains(path, cache=None):
@@ -106,8 +125,8 @@ def read_chains(path, cache=None):
     path : path
         Plain or gzipped; fields separated by tabs or spaces. The target (first) genome is the one to lift from.
     cache : path, optional
-        Folder for the parsed arrays (the user's cache folder by default). A cached file is used as long as size and
-        modification time of its chain file stay the same.
+        Folder for the parsed arrays (the user's cache folder by default), which later reads map into memory. They are
+        used as long as size and modification time of their chain file stay the same.
 
     Returns
     -------
@@ -127,110 +146,33 @@ def read_chains(path, cache=None):
     stat = path.stat()
     stamp = np.array([CACHE_VERSION, stat.st_size, stat.st_mtime_ns], np.int64)
     key = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    cached = Path(cache or pooch.os_cache("regdna") / "chains") / f"{path.name}-{key}.npz"
-    if cached.exists():
-        with np.load(cached, allow_pickle=False) as arrays:
+    table = Path(cache or pooch.os_cache("regdna") / "chains") / f"{path.name}-{key}.npz"
+    blocks = table.with_suffix(".npy")
+    if table.exists() and blocks.exists():
+        with np.load(table, allow_pickle=False) as arrays:
             if np.array_equal(arrays["stamp"], stamp):
-                return Chains(**{field: arrays[field] for field in Chains._fields})
-    chains = _parse(_content(path), path)
+                return _joined(arrays, np.asarray(np.load(blocks, mmap_mode="r", allow_pickle=False)))
+    fields = parse(path)
+    chains = Chains(**fields)
+    columns = [fields.pop(name) for name in _BLOCKS]
     try:
-        with atomic(cached) as temporary, open(temporary, "wb") as file:
-            np.savez(file, stamp=stamp, **chains._asdict())
+        # The table goes last and vouches for the blocks; an older one goes first.
+        table.unlink(missing_ok=True)
+        with atomic(blocks) as temporary, open(temporary, "wb") as file:
+            shape = {"shape": (len(columns), len(columns[0])), "fortran_order": False}
+            np.lib.format.write_array_header_1_0(file, {"descr": columns[0].dtype.str, **shape})
+            for column in columns:
+                column.tofile(file)
+        with atomic(table) as temporary, open(temporary, "wb") as file:
+            np.savez(file, stamp=stamp, **fields)
     except OSError as error:
         log.warning("the parsed chains are not kept for the next time: %s", error)
     return chains
 
 
-def _content(path):
-    try:
-        with open(path, "rb") as file:
-            zipped = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if zipped else open(path, "rb") as file:
-            return file.read()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path}: truncated or damaged gzip file ({error}); download it again") from error
+def _joined(arrays, blocks):
+    return Chains(**{f: blocks[_BLOCKS.index(f)] if f in _BLOCKS else arrays[f] for f in Chains._fields})
 
 
-def _parse(text, path):
-    text = _COMMENT.sub(b"", text)
-    spans = [match.span() for match in _HEADER.finditer(text)]
-    if not spans or text[: spans[0][0]].strip():
-        raise ValueError(f"{path}: not a chain file; its first line is not a chain header")
-
-    def fail(i, problem):
-        line = text.count(b"\n", 0, spans[i][0]) + 1
-        raise ValueError(f"{path} line {line}, chain {text[slice(*spans[i])].decode(errors='replace')!r}: {problem}")
-
-    headers, numbers = [], []
-    ends = [start for start, _ in spans[1:]] + [len(text)]
-    for i, ((start, stop), end) in enumerate(zip(spans, ends)):
-        fields = text[start:stop].split()
-        if len(fields) not in (12, 13):
-            fail(i, f"{len(fields)} fields in the header, expected 13")
-        try:
-            headers.append(
-                (
-                    int(fields[1]),
-                    fields[2].decode(),
-                    int(fields[3]),
-                    int(fields[5]),
-                    int(fields[6]),
-                    fields[7].decode(),
-                    int(fields[8]),
-                    fields[9] == b"-",
-                    int(fields[10]),
-                    int(fields[11]),
-                )
-            )
-            numbers.append(np.fromstring(text[stop:end], np.int64, sep=" "))
-        except ValueError:
-            fail(i, "a field that must be an integer is not")
-        if fields[4] != b"+" or fields[9] not in (b"+", b"-"):
-            fail(i, "strands must be + for the first genome and + or - for the second")
-        if not text[stop:end].strip() or len(numbers[-1]) % 3 != 1:
-            fail(i, "its block lines are incomplete; the file is truncated or damaged")
-    return _arrays(headers, numbers, fail)
-
-
-def _arrays(headers, numbers, fail):
-    score, t_name, t_size, t_start, t_end, q_name, q_size, minus, q_start, q_end = map(np.array, zip(*headers))
-    count = np.array([len(values) // 3 + 1 for values in numbers])
-    # A last line has a size only; with two zeros behind it every line has three numbers.
-    table = np.concatenate([np.append(values, (0, 0)) for values in numbers]).reshape(-1, 3)
-    chain = np.repeat(np.arange(len(count)), count)
-    first = np.cumsum(count) - count
-    size, t_step, q_step = table[:, 0], table[:, 0] + table[:, 1], table[:, 0] + table[:, 2]
-    for wrong, problem in (
-        (np.minimum.reduceat(table.min(axis=1), first) < 0, "negative number in a block line"),
-        (
-            np.add.reduceat(t_step, first) != t_end - t_start,
-            "its blocks do not end where the header says (first genome)",
-        ),
-        (
-            np.add.reduceat(q_step, first) != q_end - q_start,
-            "its blocks do not end where the header says (second genome)",
-        ),
-        ((t_start < 0) | (t_end > t_size) | (q_start < 0) | (q_end > q_size), "it runs beyond a chromosome's end"),
-    ):
-        if wrong.any():
-            fail(int(np.argmax(wrong)), problem)
-
-    t_before, q_before = np.cumsum(t_step) - t_step, np.cumsum(q_step) - q_step
-    block_start = t_start[chain] + t_before - t_before[first][chain]
-    block_to = q_start[chain] + q_before - q_before[first][chain]
-
-    rank = np.argsort(-score, kind="stable")
-    number = np.empty_like(rank)
-    number[rank] = np.arange(len(rank))
-    t_names, name_of = np.unique(t_name, return_inverse=True)
-    order = np.lexsort((number[chain], block_start, name_of[chain]))
-    order = order[size[order] > 0]
-    return Chains(
-        *(column[rank] for column in (score, t_name, t_size, t_start, t_end, q_name, q_size, minus)),
-        block_start[order],
-        block_to[order],
-        size[order],
-        number[chain][order],
-        t_names,
-        np.searchsorted(name_of[chain][order], np.arange(len(t_names) + 1)),
-    )
+def _some(names):
+    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")

@@ -40,9 +40,9 @@ def encode(sequence):
     given = sequence
     if isinstance(sequence, str):
         sequence = sequence.encode("ascii", "replace")
-    letters = np.frombuffer(sequence, np.uint8) if isinstance(sequence, bytes) else np.asarray(sequence, np.uint8)
-    codes = _CODES[letters]
-    if (codes == 255).any():
+    letters = bytearray(sequence if isinstance(sequence, bytes) else np.asarray(sequence, np.uint8).tobytes())
+    codes = np.frombuffer(letters.translate(_CODES.tobytes()), np.uint8)
+    if codes.max(initial=0) == 255:
         at = int(np.argmax(codes == 255))
         letter = given[at] if isinstance(given, str) else chr(letters[at])
         raise ValueError(f"{letter!r} at position {at} is not a nucleotide letter (A, C, G, T, N or IUPAC)")

@@ -39,9 +39,6 @@ def expand(counts):
 def overlapping_pairs(query_start, query_end, subject_start, subject_end):
     """Find all overlaps (at least one shared position) of intervals on one sequence.
 
-    The subjects must be sorted by start. The running maximum of their ends bounds the search from
-    the left, so the work is the number of overlaps plus what long nested subjects add to it.
-
     Parameters
     ----------
     query_start, query_end : int arrays, shape (N,)
@@ -51,12 +48,49 @@ def overlapping_pairs(query_start, query_end, subject_start, subject_end):
     -------
     Pairs
     """
-    first = np.searchsorted(np.maximum.accumulate(subject_end), query_start, side="right")
-    last = np.searchsorted(subject_start, query_end, side="left")
-    query, item = expand(np.maximum(last - first, 0))
+    first, count = overlapping_ranges(query_start, query_end, subject_start, subject_end)
+    query, item = expand(count)
     subject = first[query] + item
-    keep = (subject_end[subject] > query_start[query]) & (subject_start[subject] < query_end[query])
+    keep = subject_end[subject] > query_start[query]
     return Pairs(query[keep], subject[keep])
+
+
+def overlapping_ranges(query_start, query_end, subject_start, subject_end, nested=True):
+    """Find for each query the run of subjects among which its overlaps are, on one sequence.
+
+    The running maximum of the subjects' ends bounds the search from the left, so a run holds the overlaps and what
+    long nested subjects add to it.
+
+    Parameters
+    ----------
+    query_start, query_end : int arrays, shape (N,)
+    subject_start, subject_end : int arrays, shape (M,), sorted by ``subject_start``
+    nested : bool
+        False if it is known that the ends are sorted, too: it spares a pass over the subjects, and runs are exact.
+
+    Returns
+    -------
+    first, count : int64 arrays, shape (N,)
+        The run is ``first[i]:first[i] + count[i]``.
+    """
+    if not len(subject_start):
+        return np.zeros(len(query_start), np.int64), np.zeros(len(query_start), np.int64)
+    reach = np.maximum.accumulate(subject_end) if nested else subject_end
+    first = np.searchsorted(reach, query_start, side="right")
+    return first, _starts_before(subject_start, query_end, first) - first
+
+
+def _starts_before(start, position, first):
+    """Count the sorted starts before each position, which are ``first`` of them or more, or the count is of no use."""
+    # Few subjects overlap a query as a rule: to look at the next ones is quicker than a second search.
+    steps = 4
+    last = first.copy()
+    for step in range(steps):
+        at = first + step
+        last += (at < len(start)) & (start[np.minimum(at, len(start) - 1)] < position)
+    far = np.flatnonzero(last - first == steps)
+    last[far] = np.searchsorted(start, position[far], side="left")
+    return last
 
 
 def touched(query_start, query_end, subject_start, subject_end):
@@ -76,6 +110,26 @@ def touched(query_start, query_end, subject_start, subject_end):
     started = np.searchsorted(np.sort(subject_start), query_end, side="left")
     ended = np.searchsorted(np.sort(subject_end), query_start, side="right")
     return started > ended
+
+
+def bin_coverage(start, end, width, length):
+    """Count for each bin of a tiled sequence the bases that intervals cover; where intervals overlap, each counts.
+
+    Parameters
+    ----------
+    start, end, width, length
+        As for :func:`covered_bins`.
+
+    Returns
+    -------
+    int64 array, shape (length // width,)
+    """
+    start, end = np.asarray(start, np.int64), np.minimum(np.asarray(end, np.int64), length // width * width)
+    first = start // width
+    row, item = expand(np.maximum(-(-end // width) - first, 0))  # ceil division
+    number = first[row] + item
+    inside = np.minimum(end[row], (number + 1) * width) - np.maximum(start[row], number * width)
+    return np.bincount(number, inside, length // width).astype(np.int64)
 
 
 def covered_bins(start, end, width, length):
