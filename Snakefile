@@ -28,12 +28,15 @@ HTML = f"{CHAPTERS}/site/html"
 CHAPTER_4 = {"04_cnn" if i == 0 else f"04_cnn-{name}": name for i, name in enumerate(EXPERIMENTS)}
 
 
-def runs(experiments, models):
+LEAKS = ["SSL-leak", "SSL-leak-equal"]  # the mistakes that chapter 9 makes on purpose
+
+
+def runs(experiments, models, regimes=config["regimes"]):
     return expand(
         RESULTS + "/runs/{experiment}/{model}/{regime}-{seed}/run.json",
         experiment=experiments,
         model=models,
-        regime=config["regimes"],
+        regime=regimes,
         seed=config["seeds"],
     )
 
@@ -67,6 +70,7 @@ rule site:
         [f"{PAGES}/02_peaks.ipynb"] if SEQUENCED else [],
         f"{PAGES}/03_liftover.ipynb",
         [f"{PAGES}/{page}.ipynb" for page in CHAPTER_4],
+        f"{PAGES}/09_leakage.ipynb",
         f"{RESULTS}/metrics.csv",
         "_config.yml",
         "_toc.yml",
@@ -97,10 +101,22 @@ rule world:
         "regdna world {WORLD}"
 
 
-rule train:
+# A stamp beside the data set: Snakemake makes and deletes the folders of its outputs, and this one appears as a whole.
+rule label:
     input:
         READY,
         [PEAKS] if PEAKS else [],
+    output:
+        touch(RESULTS + "/datasets/{experiment}-200.made"),
+    params:
+        f"--peaks {shlex.quote(PEAKS)}" if PEAKS else "",
+    shell:
+        "regdna label {WORLD} {wildcards.experiment} --results {RESULTS} {params}"
+
+
+rule train:
+    input:
+        RESULTS + "/datasets/{experiment}-200.made",
     output:
         RESULTS + "/runs/{experiment}/{model}/{regime}-{seed}/run.json",
     params:
@@ -116,6 +132,7 @@ rule train:
 rule metrics:
     input:
         runs(EXPERIMENTS, [MODEL] if FACTOR else config["models"]),
+        [] if FACTOR else runs(EXPERIMENTS, [MODEL], LEAKS),
     output:
         f"{RESULTS}/metrics.csv",
     shell:
@@ -174,5 +191,17 @@ rule chapter_4:
             seeds=config["seeds"],
             **config["training"],
         ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_9:
+    input:
+        runs(EXPERIMENTS, [MODEL], ["SL-aug", "SSL", *LEAKS]),
+        source="notebooks/09_leakage.ipynb",
+    output:
+        f"{PAGES}/09_leakage.ipynb",
+    params:
+        parameters(world=WORLD, experiments=EXPERIMENTS, model=MODEL, seeds=config["seeds"], **config["training"]),
     shell:
         "regdna run {input.source} -o {output} {params}"

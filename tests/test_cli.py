@@ -1,10 +1,18 @@
 import json
+import re
 import subprocess
 import sys
+from collections import Counter
+from itertools import groupby
 
+import numpy as np
 import pytest
 
 from regdna import cli
+from regdna.data.datasets import open_dataset
+from regdna.data.ledger import Ledger
+from regdna.data.peak_calling import Called, Tags
+from regdna.files import sha256
 from regdna.training.regimes import Budget
 from regdna.training.runs import METRICS, Run, collect_metrics
 from regdna.worlds import catalogue
@@ -34,16 +42,17 @@ a\t850\t950\twide
 a\t140\t160\tplus again
 """
 LIFTED = """\
-chrom\tstart\tend\tname\tstatus\tto_chrom\tto_start\tto_end\tstrand\tpieces
-a\t120\t180\tplus\tlifted\tx\t1120\t1180\t+\t1
-a\t720\t750\tminus\tlifted\ty\t350\t380\t-\t1
-a\t190\t260\tapart\tsplit\t\t\t\t\t
-a\t205\t245\thole\tdeleted\t\t\t\t\t
-a\t10\t20\tnowhere\tunmapped\t\t\t\t\t
-b\t10\t20\tpeak7\tunmapped\t\t\t\t\t
-a\t850\t950\twide\tsplit\t\t\t\t\t
-a\t140\t160\tplus again\tlifted\tx\t1140\t1160\t+\t1
+chrom\tstart\tend\tname\tstatus\tto_chrom\tto_start\tto_end\tstrand\tpieces\tmapped
+a\t120\t180\tplus\tlifted\tx\t1120\t1180\t+\t1\t60
+a\t720\t750\tminus\tlifted\ty\t350\t380\t-\t1\t30
+a\t190\t260\tapart\tsplit\t\t\t\t\t2\t20
+a\t205\t245\thole\tdeleted\t\t\t\t\t0\t0
+a\t10\t20\tnowhere\tunmapped\t\t\t\t\t0\t0
+b\t10\t20\tpeak7\tunmapped\t\t\t\t\t0\t0
+a\t850\t950\twide\tsplit\t\t\t\t\t2\t40
+a\t140\t160\tplus again\tlifted\tx\t1140\t1160\t+\t1\t20
 """
+COUNTED = "8 peaks: 3 lifted, 2 split, 1 deleted, 2 unmapped"
 
 
 def refused(capsys, *arguments):
@@ -84,9 +93,73 @@ def test_lift_of_nothing_but_failures_keeps_every_line(chain, tmp_path, capsys):
     (tmp_path / "none.bed").write_text("c\t1\t2\nc\t3\t4\n")
     cli.main(["lift", str(chain), str(tmp_path / "none.bed")])
     assert capsys.readouterr().out.splitlines()[1:] == [
-        "c\t1\t2\tpeak1\tunmapped" + 5 * "\t",
-        "c\t3\t4\tpeak2\tunmapped" + 5 * "\t",
+        "c\t1\t2\tpeak1\tunmapped" + 5 * "\t" + "0\t0",
+        "c\t3\t4\tpeak2\tunmapped" + 5 * "\t" + "0\t0",
     ]
+
+
+class TestLiftOptions:
+    def lines(self, capsys, *arguments):
+        cli.main(["lift", *map(str, arguments)])
+        return capsys.readouterr().out.splitlines()
+
+    def test_merge_gap(self, chain, peaks, capsys, caplog):
+        lines = self.lines(capsys, chain, peaks, "--merge-gap", 61)
+        joined = "a\t190\t260\tapart\tlifted\tx\t1190\t1270\t+\t2\t20"
+        assert lines == [joined if "apart" in line else line for line in LIFTED.splitlines()]
+        assert caplog.messages[-1] == "8 peaks: 4 lifted, 1 split, 1 deleted, 2 unmapped"
+        assert self.lines(capsys, chain, peaks, "--merge-gap", 60) == LIFTED.splitlines()
+
+    @pytest.mark.parametrize("share, few", [("0.4", ["apart"]), ("0.41", ["apart", "wide"]), ("0.2", [])])
+    def test_min_match(self, chain, peaks, capsys, caplog, share, few):
+        expected = LIFTED
+        for name in few:
+            expected = expected.replace(f"{name}\tsplit", f"{name}\tpartial")
+        assert self.lines(capsys, chain, peaks, "--min-match", share) == expected.splitlines()
+        counts = [f"{n} {status}" for n, status in ((2 - len(few), "split"), (len(few), "partial")) if n]
+        assert caplog.messages[-1] == f"8 peaks: 3 lifted, {', '.join(counts)}, 1 deleted, 2 unmapped"
+
+    def test_all_chains(self, chain, peaks, capsys, caplog):
+        chain.write_text(CHAIN + "\nchain 100 a 1000 + 110 210 y 500 + 0 100 4\n100\n")
+        lines = self.lines(capsys, chain, peaks, "--all-chains")
+        place = {name: f"\t{name}\tlifted\ty\t" for name in ("plus", "apart", "hole", "plus again")}
+        more = {
+            "plus": f"a\t120\t180{place['plus']}10\t70\t+\t1\t60",
+            "apart": f"a\t190\t260{place['apart']}80\t100\t+\t1\t20",
+            "plus again": f"a\t140\t160{place['plus again']}30\t50\t+\t1\t20",
+        }
+        expected = []
+        for line in LIFTED.splitlines():
+            name = line.split("\t")[3]
+            line = line if name != "hole" else f"a\t205\t245{place['hole']}95\t100\t+\t1\t5"
+            expected += [line, *([more[name]] if name in more else [])]
+        assert lines == expected
+        assert caplog.messages[-1] == "8 peaks, 11 lines: 7 lifted, 2 split, 2 unmapped"
+
+    @pytest.mark.parametrize(
+        "options", ["", "--merge-gap 1", "--min-match 0.9", "--all-chains", "--all-chains --min-match 1"]
+    )
+    def test_every_peak_has_a_line_and_the_counts_add_up(self, tiny_world, tmp_path, capsys, caplog, options):
+        rng = np.random.default_rng(1)
+        places = zip(rng.integers(0, 12_000, 300), rng.integers(1, 200, 300))
+        text = "".join(f"chr{i % 11}\t{start}\t{start + size}\tp{i}\n" for i, (start, size) in enumerate(places))
+        (tmp_path / "many.bed").write_text(text)
+        far = tiny_world.chain_path("monDom5")
+        header, *rows = self.lines(capsys, far, tmp_path / "many.bed", *options.split())
+        rows = [dict(zip(header.split("\t"), row.split("\t"))) for row in rows]
+        names = [name for name, _ in groupby(row["name"] for row in rows)]
+        assert names == [f"p{i}" for i in range(300)]  # each has a line or more, one after the other
+        assert (len(rows) == 300) or "--all-chains" in options
+        told = re.fullmatch(r"300 peaks(?:, (\d+) lines)?: (.*)", caplog.messages[-1])
+        assert told[1] == (str(len(rows)) if "--all-chains" in options else None)
+        counts = {status: int(number) for number, status in (part.split() for part in told[2].split(", "))}
+        assert counts == Counter(row["status"] for row in rows) and sum(counts.values()) == len(rows)
+        assert len(counts) >= 3
+
+    @pytest.mark.parametrize("share", ["1.5", "-0.1", "nan"])
+    def test_a_share_that_is_none(self, chain, peaks, capsys, share):
+        message = refused(capsys, "lift", chain, peaks, f"--min-match={share}")
+        assert message == f"regdna lift: min_match {float(share)} is not between 0 and 1"
 
 
 def test_lift_in_a_shell(chain, peaks, tmp_path):
@@ -99,7 +172,7 @@ def test_lift_in_a_shell(chain, peaks, tmp_path):
 
     done = run(peaks)
     assert (done.returncode, done.stdout) == (0, LIFTED)
-    assert done.stderr == "no chain starts from b; chains start from a\n"
+    assert done.stderr == f"no chain starts from b; chains start from a\n{COUNTED}\n"
     bad = tmp_path / "bad.bed"
     bad.write_text("a\t10\t20\na\t250\t100\n")
     done = run(bad)
@@ -114,7 +187,8 @@ def test_lift_stops_quietly_when_its_reader_has_gone(chain, tmp_path):
     )
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment)
-    assert (done.stdout, done.stderr) == (LIFTED.splitlines(keepends=True)[0], "")
+    assert done.stdout == LIFTED.splitlines(keepends=True)[0]
+    assert done.stderr == "20000 peaks: 20000 lifted\n"
 
 
 class TestErrors:
@@ -141,12 +215,56 @@ class TestErrors:
         assert "lift" in capsys.readouterr().err
 
     def test_an_error_in_the_program_is_not_hidden(self, chain, peaks, monkeypatch):
-        def broken(*args):
+        def broken(*args, **rule):
             raise ZeroDivisionError
 
         monkeypatch.setattr("regdna.data.liftover.lift", broken)
         with pytest.raises(ZeroDivisionError):
             cli.main(["lift", str(chain), str(peaks)])
+
+
+class TestPeaks:
+    def test_every_option_arrives(self, tmp_path, capsys, monkeypatch):
+        calls = []
+
+        def spy(*args):
+            calls.append(args)
+            return Called(tmp_path / "o.narrowPeak", 7, 180, Tags(10, 1, 2, 7), args[1] and Tags(5, 0, 1, 4))
+
+        monkeypatch.setattr("regdna.data.peak_calling.call_peaks", spy)
+        options = ["--control", "c.bam", "--q", "0.01", "--broad", "--fragment-length", "180"]
+        cli.main(["peaks", "x.bam", "--genome-size", "2.9e9", "-o", "o", *options])
+        cli.main(["peaks", "x.bam", "--genome-size", "100", "-o", "o"])
+        assert calls == [
+            ("x.bam", "c.bam", 2.9e9, "o", 0.01, True, 180),
+            ("x.bam", None, 100.0, "o", 0.05, False, None),
+        ]
+        summary = f"7 peaks, fragments of 180 bases: {tmp_path / 'o.narrowPeak'}"
+        treatment = "treatment: 10 records, 1 left out, 2 duplicates, 7 used"
+        control = "control: 5 records, 0 left out, 1 duplicates, 4 used"
+        assert capsys.readouterr().out.splitlines() == [treatment, control, summary, treatment, summary]
+
+    def test_peaks_of_a_simulated_world(self, tiny_world, tmp_path, capsys):
+        output = tmp_path / "CTCF.narrowPeak"
+        files = [str(tiny_world.reads_path("CTCF")), "--control", str(tiny_world.control_path)]
+        cli.main(["peaks", *files, "--genome-size", "2e5", "--fragment-length", "200", "-o", str(output)])
+        number = len(output.read_text().splitlines())
+        assert f"\n{number} peaks, fragments of 200 bases: {output}\n" in capsys.readouterr().out
+
+    def test_missing_reads(self, tmp_path, capsys):
+        message = refused(capsys, "peaks", tmp_path / "no.bam", "--genome-size", "1e6", "-o", tmp_path / "o")
+        assert message == f"regdna peaks: file of reads {tmp_path / 'no.bam'} does not exist"
+
+    def test_peaks_in_place_of_reads(self, tiny_world, tmp_path, capsys):
+        path = tiny_world.peaks_path("CTCF")
+        message = refused(capsys, "peaks", path, "--genome-size", "1e6", "-o", tmp_path / "o")
+        assert message == f"regdna peaks: {path} line 1: strand '.' is not + or -; are these reads?"
+        assert not (tmp_path / "o").exists()
+
+    def test_the_genome_size_is_needed(self, capsys):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["peaks", "x.bam", "-o", "o"])
+        assert stop.value.code == 2 and "--genome-size" in capsys.readouterr().err
 
 
 def test_worlds(capsys):
@@ -182,14 +300,61 @@ class TestRun:
         assert message == f"regdna run: notebook {tmp_path / 'none.ipynb'} does not exist"
 
 
+@pytest.fixture
+def tiny_catalogue(tiny_world, monkeypatch):
+    """Lets the commands know the tiny world."""
+
+    def opened(name):
+        return tiny_world if name == "tiny" else open_world(name)
+
+    monkeypatch.setattr(catalogue, "open_world", opened)
+
+
+@pytest.mark.usefixtures("tiny_catalogue")
+class TestLabel:
+    def test_the_data_set_and_its_account(self, tmp_path, capsys):
+        for _ in range(2):  # the second time it is only opened
+            cli.main(["label", "tiny", "CTCF", "--results", str(tmp_path)])
+            *account, last = capsys.readouterr().out.splitlines()
+            made = open_dataset(tmp_path / "datasets" / "CTCF-200")
+            assert account == str(Ledger(made.provenance["ledger"])).splitlines()
+            assert last == f"{len(made.intervals):,} windows of 200 bases: {made.folder}"
+        assert len(account) == 5 + 3 * 22
+        positive = (made.intervals["label"][made.intervals["genome"] == "hg38"]).sum()
+        assert f"tiling (hg38), positive bins: {positive} in, {positive} out, dropped: none" in account
+
+    def test_options(self, tmp_path, capsys):
+        path = tmp_path / "mine.bed"
+        path.write_text("".join(f"chr{i}\t1000\t1400\n" for i in (1, 6, 8)))
+        cli.main(["label", "tiny", "Mine", "--peaks", str(path), "--window", "1000", "--results", str(tmp_path)])
+        made = open_dataset(tmp_path / "datasets" / "Mine-1000")
+        assert made.window == 1000 and made.provenance["experiment"] == "Mine"
+        assert made.provenance["rules"]["peaks_sha256"] == sha256(path)
+        assert capsys.readouterr().out.startswith("select (hg38), peaks: 3 in, 3 out, dropped: none\n")
+
+    def test_results_lie_in_the_project_by_default(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(catalogue, "PROJECT", tmp_path)
+        cli.main(["label", "tiny", "ATAC"])
+        assert capsys.readouterr().out.endswith(f": {tmp_path / 'results' / 'tiny' / 'datasets' / 'ATAC-200'}\n")
+
+    def test_errors(self, tmp_path, capsys):
+        def message(*arguments):
+            return refused(capsys, "label", "tiny", *arguments, "--results", tmp_path)
+
+        assert message("CTFC").startswith("regdna label: world tiny has no experiment 'CTFC'; it has ATF3, ")
+        assert message("Mine", "--peaks", "no.bed") == "regdna label: peak file no.bed does not exist"
+        assert message("CTCF", "--window", "201") == (
+            "regdna label: window 201: it must be a bin of 200 bases with equal flanks"
+        )
+        (tmp_path / "datasets" / "CTCF-200").mkdir(parents=True)
+        assert message("CTCF") == (
+            f"regdna label: {tmp_path / 'datasets' / 'CTCF-200'} is no data set; move it away or delete it"
+        )
+        assert refused(capsys, "label", "atlantis", "CTCF").startswith("regdna label: no world named 'atlantis'")
+
+
+@pytest.mark.usefixtures("tiny_catalogue")
 class TestTrain:
-    @pytest.fixture(autouse=True)
-    def tiny_catalogue(self, tiny_world, monkeypatch):
-        def opened(name):
-            return tiny_world if name == "tiny" else open_world(name)
-
-        monkeypatch.setattr(catalogue, "open_world", opened)
-
     def test_train_and_metrics(self, tmp_path, capsys):
         budget = ["--steps", "2", "--finetune-steps", "1", "--learning-rate", "0.01", "--iterations", "1"]
         cli.main(["train", "tiny", "CTCF", "--regime", "SL-aug", "--seed", "7", "--results", str(tmp_path), *budget])
@@ -242,4 +407,5 @@ class TestTrain:
 
     def test_unknown_regime(self, tmp_path, capsys):
         message = refused(capsys, "train", "tiny", "CTCF", "--regime", "XL", "--results", tmp_path)
-        assert message == "regdna train: no regime named 'XL'; regimes: SL, SL-aug, SSL, SSL-NS"
+        known = "SL, SL-aug, SSL, SSL-NS, SSL-leak, SSL-leak-equal"
+        assert message == f"regdna train: no regime named 'XL'; regimes: {known}"

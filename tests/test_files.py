@@ -1,10 +1,12 @@
 import gzip
 import stat
+import threading
+import time
 
 import pandas as pd
 import pytest
 
-from regdna.files import atomic, sha256, write_bytes, write_table, write_text
+from regdna.files import alone, atomic, atomic_folder, sha256, write_bytes, write_table, write_text
 
 
 def names(folder):
@@ -48,6 +50,77 @@ def test_atomic_keeps_the_suffixes_beside_the_final_name(tmp_path):
 def test_atomic_file_is_readable_by_all(tmp_path):
     write_text(tmp_path / "a.txt", "x")
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o644
+
+
+def test_atomic_folder_makes_parents_and_leaves_only_the_final_folder(tmp_path):
+    with atomic_folder(tmp_path / "a" / "b") as temporary:
+        assert temporary.parent == tmp_path / "a" and temporary.name.startswith(".")
+        (temporary / "x").write_text("whole")
+        assert not (tmp_path / "a" / "b").exists()
+    assert (tmp_path / "a" / "b" / "x").read_text() == "whole"
+    assert names(tmp_path / "a") == ["b"]
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o755
+
+
+def test_atomic_folder_replaces_the_old_one_as_a_whole(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "old").write_text("old")
+    with atomic_folder(tmp_path / "b") as temporary:
+        (temporary / "new").write_text("new")
+        assert names(tmp_path / "b") == ["old"]
+    assert names(tmp_path / "b") == ["new"]
+    assert names(tmp_path) == ["b"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_atomic_folder_leaves_nothing_new_after_an_error(tmp_path, error):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "old").write_text("old")
+    with pytest.raises(error), atomic_folder(tmp_path / "b") as temporary:
+        (temporary / "new").write_text("half")
+        raise error
+    assert (tmp_path / "b" / "old").read_text() == "old"
+    assert names(tmp_path) == ["b"]
+
+
+class TestAlone:
+    def test_others_wait(self, tmp_path):
+        order = []
+
+        def work(number):
+            with alone(tmp_path / "a" / "b"):
+                order.append(number)
+                time.sleep(0.05)
+                order.append(number)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert order[::2] == order[1::2] and sorted(order[::2]) == [0, 1, 2, 3]
+
+    def test_other_folders_need_not_wait(self, tmp_path):
+        with alone(tmp_path / "b"), alone(tmp_path / "c"):
+            assert names(tmp_path) == [".b.lock", ".c.lock"]
+
+    def test_an_error_lets_go(self, tmp_path):
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError), alone(tmp_path / "b"):
+                raise ZeroDivisionError
+
+    def test_what_killed_ones_have_left_is_removed_and_nothing_else(self, tmp_path):
+        stay = [".b.lock", ".b.notes", ".bb.abcdefgh", ".b.c.abcdefgh", "b", "b.abcdefgh", ".b.abcdefgh.older"]
+        for name in stay[1:]:
+            (tmp_path / name).mkdir()
+        with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "b") as temporary:
+            left = temporary.name
+            raise KeyboardInterrupt
+        for name in (left, f"{left}.old"):  # as if it had been killed
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "codes.npy").write_text("half")
+        with alone(tmp_path / "b"):
+            assert names(tmp_path) == sorted(stay)
 
 
 def test_write_bytes_plain(tmp_path):

@@ -43,6 +43,25 @@ def _parser():
     lift = add("lift", _lift, "Lift peaks over along a chain file; one line per input peak on standard output.")
     lift.add_argument("chain", help="UCSC chain file, plain or gzipped; its first genome is the one of the peaks")
     lift.add_argument("peaks", help="BED or narrowPeak file")
+    lift.add_argument("--merge-gap", type=int, default=20, help="pieces this far apart are not joined (default: 20)")
+    lift.add_argument("--min-match", type=float, default=0.0, help="least share of a peak's bases that must be aligned")
+    lift.add_argument("--all-chains", action="store_true", help="a line for every chain, not for the best one alone")
+
+    label = add("label", _label, "Label the bins of all genomes for one experiment, and keep them as a data set.")
+    label.add_argument("world")
+    label.add_argument("experiment")
+    label.add_argument("--results", help="the data set lies in its folder datasets (default: results/<world>)")
+    label.add_argument("--peaks", help="BED file of a factor that the world does not name")
+    label.add_argument("--window", type=int, default=200, help="bases of a window around its bin (default: 200)")
+
+    peaks = add("peaks", _peaks, "Call peaks from ChIP-seq reads with macs3.")
+    peaks.add_argument("treatment", help="reads of the experiment, BED or BAM")
+    peaks.add_argument("--control", help="reads of the same chromatin without the antibody, BED or BAM")
+    peaks.add_argument("--genome-size", type=float, required=True, help="bases that reads can come from, as in 2.9e9")
+    peaks.add_argument("-o", dest="output", required=True, help="narrowPeak file; broadPeak with --broad")
+    peaks.add_argument("--q", type=float, default=0.05, help="false discovery rate to allow (default: 0.05)")
+    peaks.add_argument("--broad", action="store_true", help="join neighboring peaks, as for histone marks")
+    peaks.add_argument("--fragment-length", type=int, help="in bases (default: macs3 estimates it)")
 
     train = add("train", _train, "Train and test one model by one regime and seed.")
     train.add_argument("world")
@@ -102,11 +121,11 @@ def _world(args):
 
 def _lift(args):
     from regdna.data.chains import read_chains
-    from regdna.data.liftover import lift
+    from regdna.data.liftover import STATUSES, lift
     from regdna.data.peaks import read_peaks
 
     chains, peaks = read_chains(args.chain), read_peaks(args.peaks)
-    lengths = dict(zip(chains.t_name, chains.t_size))
+    lengths = chains.lengths
     if unknown := sorted(set(peaks["chrom"]) - set(lengths)):
         log.warning("no chain starts from %s; chains start from %s", _some(unknown), _some(sorted(lengths)))
     beyond = peaks[peaks["end"] > peaks["chrom"].map(lengths)]
@@ -116,16 +135,45 @@ def _lift(args):
             f"{args.peaks}: a peak ends at {chrom}:{end}, but {chrom} has {lengths[chrom]} bases in {args.chain}; "
             "peaks and chains are of different assemblies"
         )
-    table = lift(chains, peaks["chrom"], peaks["start"], peaks["end"]).table(peaks)
-    columns = ["chrom", "start", "end", "name", "status", "to_chrom", "to_start", "to_end", "strand", "pieces"]
+    rule = {"merge_gap": args.merge_gap, "min_match": args.min_match, "all_chains": args.all_chains}
+    table = lift(chains, peaks["chrom"], peaks["start"], peaks["end"], **rule).table(peaks)
+    counts = table["status"].value_counts().reindex(STATUSES, fill_value=0)
+    lines = f", {len(table)} lines" if args.all_chains else ""
+    log.info("%d peaks%s: %s", len(peaks), lines, ", ".join(f"{n} {status}" for status, n in counts.items() if n))
+    place = ["to_chrom", "to_start", "to_end", "strand"]
     blank = table["status"] != "lifted"
-    table = table[columns].astype(object)
-    table.loc[blank, columns[5:]] = ""  # these fields exist for lifted peaks only
+    table = table.astype(object)
+    table.loc[blank, place] = ""  # these fields exist for lifted peaks only
     table.to_csv(sys.stdout, sep="\t", index=False, lineterminator="\n")
 
 
 def _some(names):
     return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+
+
+def _peaks(args):
+    from regdna.data.peak_calling import call_peaks
+
+    called = call_peaks(
+        args.treatment, args.control, args.genome_size, args.output, args.q, args.broad, args.fragment_length
+    )
+    for part, tags in (("treatment", called.treatment), ("control", called.control)):
+        if tags:
+            dropped = f"{tags.left_out} left out, {tags.duplicates} duplicates"
+            print(f"{part}: {tags.records} records, {dropped}, {tags.used} used")
+    print(f"{called.peaks} peaks, fragments of {called.fragment_length} bases: {called.path}")
+
+
+def _label(args):
+    from regdna.data.datasets import dataset
+    from regdna.data.ledger import Ledger
+    from regdna.worlds.catalogue import PROJECT, open_world
+
+    world = open_world(args.world)
+    results = Path(args.results or PROJECT / "results" / world.name)
+    made = dataset(world, args.experiment, results / "datasets", args.peaks, args.window)
+    print(Ledger(made.provenance["ledger"]))
+    print(f"{len(made.intervals):,} windows of {made.window} bases: {made.folder}")
 
 
 def _train(args):

@@ -1,8 +1,11 @@
 """Files that appear whole or not at all."""
 
+import fcntl
 import gzip
 import hashlib
 import os
+import re
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +37,65 @@ def atomic(path):
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path):
+    """Make a folder under a temporary name beside it and rename it when the block ends well.
+
+    A folder that is already there is replaced. On an error nothing remains of the new one. Two processes must not do
+    this at a time; see :func:`alone`.
+
+    Parameters
+    ----------
+    path : path
+        The final name; missing parents are made.
+
+    Yields
+    ------
+    pathlib.Path
+        The temporary folder to write into.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    os.chmod(temporary, 0o755)
+    old = temporary.with_name(temporary.name + ".old")
+    try:
+        yield temporary
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+    finally:
+        if old.exists() and not path.exists():  # the second step has failed: undo the first
+            os.replace(old, path)
+        for folder in (temporary, old):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_name(name):
+    """Raise a ValueError if a name that a user gave cannot be that of a folder."""
+    if not name or name.startswith(".") or "/" in name:
+        raise ValueError(f"{name!r} cannot be a name: it becomes a folder, so no slash, and no dot at its beginning")
+
+
+@contextmanager
+def alone(path):
+    """Let one process at a time make a folder, while others wait; what killed ones have left of it is removed.
+
+    Parameters
+    ----------
+    path : path
+        The folder's final name. The lock is a hidden file beside it, which stays.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_name(f".{path.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when the process ends, however it ends
+        left = re.compile(rf"\.{re.escape(path.name)}\.[a-z0-9_]{{8}}(\.old)?")  # by atomic_folder
+        for folder in [folder for folder in path.parent.iterdir() if left.fullmatch(folder.name)]:
+            shutil.rmtree(folder)
+        yield
 
 
 def write_bytes(path, content):

@@ -68,6 +68,12 @@ def test_blocks_that_nest_are_marked(read):
     assert read(TWO + inside).nested.tolist() == [True, False]
 
 
+def test_a_chromosome_with_empty_blocks_only(read):
+    chains = read(b"chain 9 Z 1000 + 0 0 x 1100 + 0 0 3\n0\n\n" + TWO + b"chain 9 A 1000 + 0 0 x 1100 + 0 0 3\n0\n\n")
+    assert [len(chains.on(name).start) for name in ("A", "Z", "a", "b")] == [0, 0, 3, 1]
+    assert not chains.nested.any()
+
+
 def test_chromosomes_beyond_the_reach_of_32_bits(read):
     size = 2**31 + 1000
     long = f"chain 5 a {size} + {size - 60} {size} x 1100 + 0 60 1\n60\n\n".encode()
@@ -80,7 +86,8 @@ def test_chromosomes_beyond_the_reach_of_32_bits(read):
 
 def test_a_file_is_parsed_piece_by_piece(read, monkeypatch):
     text = b"".join(
-        b"chain %d a 1000 + %d %d x 1100 - %d %d %d\n6\t2\t1\n3\n\n" % (i % 7, i, i + 11, i, i + 10, i) for i in range(400)
+        b"chain %d a 1000 + %d %d x 1100 - %d %d %d\n6\t2\t1\n3\n\n" % (i % 7, i, i + 11, i, i + 10, i)
+        for i in range(400)
     )
     whole = read(text, "whole.chain")
     monkeypatch.setattr(chain_parser, "PIECE", 100)
@@ -178,6 +185,48 @@ def test_the_cache_is_refreshed_when_the_file_changes(read, tmp_path):
     os.utime(path, ns=(1, path.stat().st_mtime_ns + 1_000_000))
     assert read_chains(path, tmp_path / "cache").t_names.tolist() == ["a", "c"]
     assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+@pytest.mark.parametrize("ending", [".npz", ".npy"])
+@pytest.mark.parametrize("kept", [0, 60, -1, None])
+def test_a_damaged_cache_is_made_anew(read, tmp_path, ending, kept):
+    first = read(TWO)
+    (part,) = (tmp_path / "cache").glob(f"*{ending}")
+    whole = part.read_bytes()
+    if kept is None:
+        part.unlink()
+    else:
+        part.write_bytes(whole[:kept])
+    assert_equal(read_chains(tmp_path / "some.chain", tmp_path / "cache"), first)
+    assert part.read_bytes() == whole
+
+
+def test_a_cache_that_vanishes_while_it_is_opened(read, tmp_path, monkeypatch):
+    """Another process makes it anew at this moment."""
+    first, load = read(TWO), np.load
+
+    def vanish(path, **options):
+        path.unlink()
+        return load(path, **options)
+
+    monkeypatch.setattr(np, "load", vanish)
+    assert_equal(read_chains(tmp_path / "some.chain", tmp_path / "cache"), first)
+
+
+def test_a_cache_that_could_not_be_finished_is_not_taken_for_an_earlier_one(read, tmp_path, monkeypatch):
+    first, path = read(TWO), tmp_path / "some.chain"
+    stamp = path.stat().st_mtime_ns
+
+    def fail(*args, **arrays):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", fail)
+        other = read(TWO + b"chain 1 b 900 + 0 3 y 800 + 1 4 3\n3\n\n")
+    assert len(other.score) == 3
+    path.write_bytes(TWO)
+    os.utime(path, ns=(1, stamp))
+    assert_equal(read_chains(path, tmp_path / "cache"), first)
 
 
 def test_files_of_one_name_do_not_share_a_cache(tmp_path):

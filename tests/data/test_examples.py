@@ -1,9 +1,11 @@
 import dataclasses
+from collections import Counter
 
 import numpy as np
 import pytest
 
 from regdna.data import dna
+from regdna.data.datasets import dataset
 from regdna.data.examples import ExampleSource
 from regdna.data.genome import Genome
 from regdna.data.labels import BIN, label_world
@@ -15,8 +17,34 @@ def labels(tiny_world):
 
 
 @pytest.fixture(scope="module")
-def source(tiny_world, labels):
-    return ExampleSource(tiny_world, labels)
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("datasets")
+
+
+@pytest.fixture(scope="module")
+def source(tiny_world, folder):
+    return ExampleSource(tiny_world, dataset(tiny_world, "CTCF", folder))
+
+
+@pytest.fixture(scope="module")
+def wide_source(tiny_world, folder):
+    """The same with 400 bases of context on either side."""
+    return ExampleSource(tiny_world, dataset(tiny_world, "CTCF", folder, window=1000))
+
+
+def draw(source, kind):
+    """Draw a set of one kind from seed 1."""
+    method, *more = KINDS[kind]
+    return getattr(source, method)(np.random.default_rng(1), *more)
+
+
+KINDS = {
+    "labelled": ("labelled",),
+    "pseudo_labelled": ("pseudo_labelled",),
+    "augmented": ("augmented",),
+    "leaked": ("leaked", False),
+    "leaked, equal": ("leaked", True),
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,10 +69,19 @@ def find(sequences, window):
     return places[0]
 
 
-@pytest.mark.parametrize("kind", ["labelled", "pseudo_labelled", "augmented"])
-def test_sets_are_balanced(source, kind):
-    examples = getattr(source, kind)(np.random.default_rng(1))
+def cut_homologs(world, pseudo):
+    texts = []
+    for species, rows in pseudo.groupby("species"):
+        genome = Genome(world.genome_path(species))
+        texts += cut({name: dna.decode(genome.codes(name)) for name in genome.lengths}, rows)
+    return texts
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sets_are_balanced(source, labels, kind):
+    examples = draw(source, kind)
     number = source.positives if kind == "labelled" else source.pseudo_positives
+    number += (labels.pseudo["split"] == "test").sum() if kind == "leaked" else 0
     assert number > 5
     assert examples.codes.shape == (2 * number, BIN) and examples.codes.dtype == np.uint8
     assert examples.labels.dtype == np.uint8 and examples.weights.dtype == np.float32
@@ -52,9 +89,9 @@ def test_sets_are_balanced(source, kind):
     assert (examples.weights == 1).all()
 
 
-@pytest.mark.parametrize("kind", ["labelled", "pseudo_labelled", "augmented"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_negatives_are_untouched_training_bins(source, labels, reference, kind):
-    examples = getattr(source, kind)(np.random.default_rng(1))
+    examples = draw(source, kind)
     bins = labels.bins
     allowed = set(cut(reference, bins[~bins["touched"] & (bins["split"] == "train")]))
     others = set(cut(reference, bins[bins["touched"] | (bins["split"] != "train")]))
@@ -80,14 +117,39 @@ def test_labelled_positives_are_the_positive_training_bins(source, labels, refer
 
 
 def test_pseudo_labelled_positives_are_the_bins_of_the_relatives(source, labels, tiny_world):
-    expected = []
     train = labels.pseudo[labels.pseudo["split"] == "train"]
-    for species, rows in train.groupby("species"):
-        genome = Genome(tiny_world.genome_path(species))
-        expected += cut({name: dna.decode(genome.codes(name)) for name in genome.lengths}, rows)
     examples = source.pseudo_labelled(np.random.default_rng(1))
-    assert sorted(texts(examples.codes[examples.labels == 1])) == sorted(expected)
+    assert sorted(texts(examples.codes[examples.labels == 1])) == sorted(cut_homologs(tiny_world, train))
     assert source.pseudo_positives == len(train)
+
+
+def test_leaked_positives_are_those_and_the_homologs_of_test_peaks(source, labels, tiny_world):
+    train, test = (cut_homologs(tiny_world, labels.pseudo[labels.pseudo["split"] == s]) for s in ("train", "test"))
+    every = draw(source, "leaked")
+    assert sorted(texts(every.codes[every.labels == 1])) == sorted(train + test)
+    equal = draw(source, "leaked, equal")
+    positives = Counter(texts(equal.codes[equal.labels == 1]))
+    assert positives.total() == len(train)
+    assert not positives - Counter(train + test)
+    leaked = sum(number for text, number in positives.items() if text not in set(train))
+    share = len(test) / len(train + test)
+    assert abs(leaked / len(train) - share) < 4 * np.sqrt(share / len(train))  # drawn from both alike
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wide_windows_have_the_narrow_ones_in_their_middle(source, wide_source, kind):
+    narrow, wide = draw(source, kind), draw(wide_source, kind)
+    assert wide.codes.shape == (len(narrow.codes), 1000)
+    np.testing.assert_array_equal(wide.codes[:, 400:600], narrow.codes)
+    np.testing.assert_array_equal(wide.labels, narrow.labels)
+
+
+def test_wide_augmented_windows_are_of_the_reference(wide_source, reference):
+    examples = draw(wide_source, "augmented")
+    known = [text for text in texts(examples.codes[examples.labels == 1]) if "N" not in text]
+    assert len(known) > 0.8 * wide_source.pseudo_positives
+    for text in known:
+        find(reference, text)
 
 
 def overlap(peaks, chrom, start):
@@ -112,7 +174,8 @@ def test_augmented_windows_reach_every_phase_of_wide_peaks_at_chromosome_ends(ti
     path = tmp_path / "wide.bed"
     path.write_text(f"chr1\t0\t500\nchr1\t{size - 500}\t{size}\nchr6\t1000\t1200\nchr8\t1000\t1200\n")
     labels = label_world(tiny_world, "wide", path)
-    examples = ExampleSource(tiny_world, labels).augmented(np.random.default_rng(1))
+    labelled = dataset(tiny_world, "wide", tmp_path / "datasets", path)
+    examples = ExampleSource(tiny_world, labelled).augmented(np.random.default_rng(1))
     windows = examples.codes[examples.labels == 1]
     assert (windows < 4).all()  # none hangs over an end
     peaks = labels.peaks[labels.peaks["split"] == "train"]
@@ -124,15 +187,17 @@ def test_peaks_too_narrow_for_a_positive_bin_are_not_augmented(tiny_world, tmp_p
     narrow = "".join(f"chr1\t{start}\t{start + 60}\n" for start in range(9000, 12000, 500))
     path.write_text(narrow + "".join(f"chr{i}\t1000\t1400\n" for i in (1, 6, 8)))
     labels = label_world(tiny_world, "narrow", path)
-    examples = ExampleSource(tiny_world, labels).augmented(np.random.default_rng(1))
+    labelled = dataset(tiny_world, "narrow", tmp_path / "datasets", path)
+    examples = ExampleSource(tiny_world, labelled).augmented(np.random.default_rng(1))
     peaks = labels.peaks[labels.peaks["split"] == "train"]
     windows = texts(examples.codes[examples.labels == 1])
     assert all(overlap(peaks, *find(reference, window)) > BIN / 2 for window in windows)
 
 
-@pytest.mark.parametrize("kind", ["labelled", "pseudo_labelled", "augmented"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_equal_seeds_give_equal_bytes(source, kind):
-    one, same, other = (getattr(source, kind)(np.random.default_rng(seed)) for seed in (1, 1, 2))
+    method, *more = KINDS[kind]
+    one, same, other = (getattr(source, method)(np.random.default_rng(seed), *more) for seed in (1, 1, 2))
     assert [part.tobytes() for part in one] == [part.tobytes() for part in same]
     assert one.codes.tobytes() != other.codes.tobytes()
 
@@ -153,9 +218,23 @@ def test_evaluation_on_training_bins_is_refused(source, split):
         source.evaluation(split)
 
 
-def test_an_experiment_without_a_homolog_is_named(tiny_world, labels):
-    alone = ExampleSource(tiny_world, dataclasses.replace(labels, pseudo=labels.pseudo[:0]))
+def test_an_experiment_without_a_homolog_is_named(tiny_world, source):
+    own = (source.dataset.intervals["genome"] == "hg38").to_numpy()
+    few = dataclasses.replace(
+        source.dataset, codes=source.dataset.codes[own], intervals=source.dataset.intervals[own].reset_index(drop=True)
+    )
+    alone = ExampleSource(tiny_world, few)
     assert alone.pseudo_positives == 0
-    for kind in (alone.pseudo_labelled, alone.augmented):
-        with pytest.raises(ValueError, match="CTCF"):
-            kind(np.random.default_rng(1))
+    for kind in ("pseudo_labelled", "augmented"):
+        with pytest.raises(ValueError, match=r"^CTCF: no training peak has a homolog in any relative$"):
+            draw(alone, kind)
+
+
+def test_an_experiment_without_a_training_bin_free_of_peaks_is_named(tiny_world, source):
+    rows = source.dataset.intervals
+    free = ((rows["genome"] == "hg38") & (rows["split"] == "train") & (rows["label"] == 0)).to_numpy()
+    few = dataclasses.replace(
+        source.dataset, codes=source.dataset.codes[~free], intervals=rows[~free].reset_index(drop=True)
+    )
+    with pytest.raises(ValueError, match=r"^CTCF: no training bin is free of peaks$"):
+        draw(ExampleSource(tiny_world, few), "labelled")

@@ -1,4 +1,5 @@
 import gzip
+import re
 import struct
 import subprocess
 import sys
@@ -6,6 +7,8 @@ import zlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyfaidx import Fasta
 
 from regdna.data import dna
@@ -83,6 +86,38 @@ def test_carriage_returns(tmp_path):
 def test_codes_stay_in_memory(path):
     genome = Genome(path)
     assert genome.codes("I") is genome.codes("I")
+
+
+@settings(max_examples=40)
+@given(st.lists(st.text("ACGTNn", min_size=1, max_size=30), min_size=1, max_size=3))
+def test_unknown_bases_against_reading_the_sequence(tmp_path_factory, drawn):
+    folder = tmp_path_factory.mktemp("unknown")
+    sequences = {f"c{number}": letters for number, letters in enumerate(drawn)}
+    text = "".join(f">{name}\n{letters}\n" for name, letters in sequences.items()).encode()
+    for name, content in (("g.fa", text), ("g.fa.gz", gzip.compress(text)), ("g.2bit", twobit(sequences))):
+        genome = Genome(write(folder / name, content))
+        for chrom, letters in sequences.items():
+            start, end = genome.unknown(chrom)
+            assert start.dtype == end.dtype == np.int64
+            runs = [match.span() for match in re.finditer("[Nn]+", letters)]
+            assert list(zip(start.tolist(), end.tolist())) == runs
+            assert sum(e - s for s, e in runs) == (genome.codes(chrom) == dna.N_CODE).sum()
+
+
+@pytest.mark.parametrize("name", ["g.fa", "g.fa.gz"])
+def test_letters_for_several_bases_are_unknown(tmp_path, name):
+    text = b">a\nRACGTN\nnKTwwA\n"
+    genome = Genome(write(tmp_path / name, gzip.compress(text) if name.endswith(".gz") else text), {"b": "a"})
+    for chrom in ("a", "b"):
+        assert [side.tolist() for side in genome.unknown(chrom)] == [[0, 5, 9], [1, 8, 11]]
+
+
+def test_lower_case_is_known_and_the_last_run_of_a_2bit_file_is_found(tmp_path):
+    genome = Genome(write(tmp_path / "g.2bit", twobit({"a": "acgtnnta", "b": "G", "c": "NN"})), {"d": "c"})
+    found = {name: [side.tolist() for side in genome.unknown(name)] for name in "abcd"}
+    assert found == {"a": [[4], [6]], "b": [[], []], "c": [[0], [2]], "d": [[0], [2]]}
+    with pytest.raises(KeyError, match=r"chromosome 'e' is not in g\.2bit; it has a, b, c"):
+        genome.unknown("e")
 
 
 def test_windows_inside(path):

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regdna.data.intervals import covered_bins, expand, overlapping_pairs, touched
+from regdna.data.intervals import bin_coverage, covered_bins, expand, overlapping_pairs, overlapping_ranges, touched
 
 interval = st.tuples(st.integers(0, 60), st.integers(1, 25)).map(lambda drawn: (drawn[0], drawn[0] + drawn[1]))
 intervals = st.lists(interval, max_size=12)
@@ -44,6 +44,35 @@ def test_overlapping_pairs_sees_a_long_subject_behind_short_ones():
 
 
 @given(intervals, intervals)
+def test_runs_hold_every_overlap_and_begin_where_one_can(queries, subjects):
+    subjects = sorted(subjects)
+    first, count = overlapping_ranges(*arrays(queries), *arrays(subjects))
+    assert (count >= 0).all()
+    for query, low, number in zip(queries, first.tolist(), count.tolist()):
+        run = set(range(low, low + number))
+        assert run <= set(range(len(subjects)))
+        assert {j for j, subject in enumerate(subjects) if bases(query) & bases(subject)} <= run
+        assert all(subjects[j][0] < query[1] for j in run)
+        assert all(end <= query[0] for _, end in subjects[:low])
+
+
+@given(intervals, intervals)
+def test_runs_are_exact_where_no_subject_lies_in_another(queries, subjects):
+    starts, ends = (sorted(pair[side] for pair in subjects) for side in (0, 1))
+    subjects = list(zip(starts, ends))
+    first, count = overlapping_ranges(*arrays(queries), *arrays(subjects), nested=False)
+    found = [list(range(low, low + number)) for low, number in zip(first.tolist(), count.tolist())]
+    assert found == [[j for j, subject in enumerate(subjects) if bases(q) & bases(subject)] for q in queries]
+
+
+def test_a_run_of_many_subjects():
+    """More than the few that are looked at one by one."""
+    subjects = [(i, i + 3) for i in range(0, 60, 2)]
+    first, count = overlapping_ranges(*arrays([(10, 50), (10, 11), (70, 80)]), *arrays(subjects), nested=False)
+    assert (first[:2].tolist(), count.tolist()) == ([4, 4], [21, 2, 0])
+
+
+@given(intervals, intervals)
 def test_touched(queries, subjects):
     expected = [any(bases(q) & bases(s) for s in subjects) for q in queries]
     assert touched(*arrays(queries), *arrays(subjects)).tolist() == expected
@@ -64,6 +93,15 @@ def test_covered_bins(drawn, width, length):
         if 2 * len(bases(pair) & bases((b * width, (b + 1) * width))) > width
     ]
     assert list(zip(row.tolist(), number.tolist())) == expected
+
+
+@given(intervals, st.integers(1, 12), st.integers(0, 90))
+def test_bin_coverage(drawn, width, length):
+    """Each interval counts, also where they overlap; an incomplete last bin does not exist."""
+    found = bin_coverage(*arrays(drawn), width, length)
+    every = [range(b * width, (b + 1) * width) for b in range(length // width)]
+    assert found.tolist() == [sum(len(bases(pair) & set(one)) for pair in drawn) for one in every]
+    assert found.dtype == np.int64
 
 
 def test_exactly_half_is_not_covered():

@@ -216,9 +216,29 @@ def test_all_chains_in_the_order_of_their_scores(tmp_path):
     assert lifted.mapped.tolist() == [0, 10, 50, 10]
 
 
+def test_a_coordinate_beyond_all_genomes_changes_no_other_row(tmp_path):
+    chains = make(tmp_path, (5, "a", "x", "+", [(0, 100, 50)]), (4, "b", "y", "+", [(0, 7, 50)]))
+    far = 2 * 2**40
+    lifted = lift(chains, ["a", "c", "a", "b"], [far, far, 0, 10], [far + 9, far + 9, 10, 20])
+    assert lifted.status.tolist() == ["unmapped", "unmapped", "lifted", "lifted"]
+    assert lifted.to_start.tolist() == [-1, -1, 100, 17]
+
+
+def test_min_match_is_met_by_just_that_share(tmp_path):
+    chains = make(tmp_path, (5, "a", "x", "+", [(0, 0, 55)]))
+    assert one(chains, "a", 0, 100, min_match=0.55)[0] == "lifted"
+    assert one(chains, "a", 0, 100, min_match=0.56)[0] == "partial"
+
+
+@pytest.mark.parametrize("gap", [0, -5])
+def test_a_merge_gap_below_one(tmp_path, gap):
+    with pytest.raises(ValueError, match=f"merge_gap {gap}: it must be at least 1"):
+        lift(make(tmp_path, (5, "a", "x", "+", [(0, 0, 5)])), ["a"], [0], [5], merge_gap=gap)
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
 def test_a_min_match_that_is_no_share(tmp_path, share):
-    with pytest.raises(ValueError, match="min_match .* is not between 0 and 1"):
+    with pytest.raises(ValueError, match=r"min_match .* is not between 0 and 1"):
         lift(make(tmp_path, (5, "a", "x", "+", [(0, 0, 5)])), ["a"], [0], [5], min_match=share)
 
 

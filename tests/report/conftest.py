@@ -1,9 +1,13 @@
-"""Handmade notebooks, and figures without a screen."""
+"""Handmade notebooks and worlds, and figures without a screen."""
+
+from types import SimpleNamespace
 
 import matplotlib
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from regdna.worlds.writers import write_chains, write_fasta
 
 matplotlib.use("Agg")
 
@@ -39,6 +43,23 @@ def write_executed(path, source, date="2026-01-02", injected="", **values):
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(page, path)
     return path
+
+
+def handmade_world(folder, genomes, chains=(), **more):
+    """A world of a reference ``ref`` and a relative ``rel``; its genomes by species, then chromosome."""
+    for species, sequences in genomes.items():
+        write_fasta(folder / f"{species}.fa", sequences)
+    write_chains(folder / "refToRel.over.chain", chains)
+    return SimpleNamespace(
+        reference="ref",
+        relatives=("rel",),
+        aliases={},
+        distances={},
+        built=folder,
+        genome_path=lambda species: folder / f"{species}.fa",
+        chain_path=lambda species: folder / "refToRel.over.chain",
+        **more,
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from regdna.data.liftover import STATUSES
 from regdna.report import plots
 from regdna.report.filters import FilterMotif
-from regdna.training.regimes import REGIMES
+from regdna.training.regimes import MISTAKES, REGIMES
 from regdna.worlds.catalogue import CATALOGUE
 from regdna.worlds.jaspar import Motif
 
@@ -28,7 +28,8 @@ def history(*aupr):
 
 
 def test_every_regime_and_status_has_a_color():
-    assert list(plots.REGIME_COLORS) == list(REGIMES)
+    assert list(plots.REGIME_COLORS) == [*REGIMES, *MISTAKES]
+    assert len(set(plots.REGIME_COLORS.values())) == len(plots.REGIME_COLORS)
     assert list(plots.STATUS_COLORS) == list(STATUSES)
 
 
@@ -63,13 +64,33 @@ def test_region():
 
 
 def test_yield():
-    counts = {"lifted": [6, 1], "split": [2, 1], "deleted": [1, 1], "unmapped": [1, 1]}
+    counts = {"lifted": [6, 1], "split": [2, 1], "partial": [1, 0], "deleted": [0, 1], "unmapped": [1, 1]}
     axes = draw(plots.plot_yield(pd.DataFrame(counts, index=["near", "far"])))
-    assert len(axes.patches) == 2 * 4
+    assert len(axes.patches) == 2 * 5
     assert legend(axes) == list(STATUSES)
     near = axes.patches[::2]
-    np.testing.assert_allclose([bar.get_height() for bar in near], [60, 20, 10, 10])
-    np.testing.assert_allclose([bar.get_y() for bar in near], [0, 60, 80, 90])
+    np.testing.assert_allclose([bar.get_height() for bar in near], [60, 20, 10, 0, 10])
+    np.testing.assert_allclose([bar.get_y() for bar in near], [0, 60, 80, 90, 90])
+
+
+def test_divergence():
+    table = pd.DataFrame({"distance": [0.1, 0.5], "aligned": [0.9, 0.4], "identical": [0.95, 0.7]})
+    axes = draw(plots.plot_divergence(table, "distance", ["aligned", "identical"]))
+    points = {line.get_label(): line.get_xydata().tolist() for line in axes.lines}
+    assert points == {"aligned": [[0.1, 0.9], [0.5, 0.4]], "identical": [[0.1, 0.95], [0.5, 0.7]]}
+    assert legend(axes) == ["aligned", "identical"]
+    assert (axes.get_xlabel(), axes.get_ylim()[0]) == ("distance", 0)
+
+
+def test_similarity():
+    table = pd.DataFrame({"measured": [0.2, 1.0, 0.1, 0.2], "homologs": [0.0, 0.0, 0.5, 1.0]})
+    axes = draw(plots.plot_similarity(table))
+    for line, (name, shares) in zip(axes.lines, table.items()):
+        assert line.get_label() == name
+        for share, part in line.get_xydata():
+            assert (shares >= share).mean() >= part  # of equal shares, the last one counts all
+        assert dict(line.get_xydata())[shares.min()] == 1
+    assert legend(axes) == list(table)
 
 
 def test_pile_up():
@@ -149,7 +170,7 @@ def test_aupr():
     assert legend(axes) == ["SL", "SSL"]  # in the book's order, whatever the table's
 
 
-@pytest.mark.parametrize("regime", list(REGIMES))
+@pytest.mark.parametrize("regime", [*REGIMES, *MISTAKES])
 def test_a_regime_keeps_its_color_alone(regime):
     axes = plots.plot_learning({regime: [history(0.1, 0.2)]})
     assert to_hex(axes.lines[0].get_color()) == plots.REGIME_COLORS[regime]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from regdna.data.examples import Examples
-from regdna.training.regimes import REGIMES, Budget, confidence, stream, train
+from regdna.training.regimes import MISTAKES, REGIMES, Budget, confidence, stream, train
 
 BUDGET = Budget(steps=7, finetune_steps=3, learning_rate=0.5, finetune_learning_rate=0.25, iterations=3, noise=0.1)
-KINDS = {"labelled": 0, "augmented": 1, "pseudo_labelled": 2}
+KINDS = {"labelled": 0, "augmented": 1, "pseudo_labelled": 2, "leaked": 3, "leaked, equal": 4}
 POSITIVES = 6
 
 
@@ -34,6 +34,9 @@ class FakeSource:
 
     def pseudo_labelled(self, rng):
         return self._examples("pseudo_labelled", rng)
+
+    def leaked(self, rng, equal):
+        return self._examples("leaked, equal" if equal else "leaked", rng)
 
     def evaluation(self, split):
         self.asked.append(f"evaluation {split}")
@@ -83,14 +86,25 @@ def test_import_needs_no_framework():
 
 def test_names_of_the_regimes():
     assert list(REGIMES) == ["SL", "SL-aug", "SSL", "SSL-NS"]
+    assert list(MISTAKES) == ["SSL-leak", "SSL-leak-equal"]
 
 
 def test_unknown_regime():
-    with pytest.raises(ValueError, match="no regime named 'ssl'; regimes: SL, SL-aug, SSL, SSL-NS"):
+    known = "SL, SL-aug, SSL, SSL-NS, SSL-leak, SSL-leak-equal"
+    with pytest.raises(ValueError, match=f"^no regime named 'ssl'; regimes: {known}$"):
         trained("ssl")
 
 
-@pytest.mark.parametrize("regime, first", [("SL", "labelled"), ("SL-aug", "augmented"), ("SSL", "pseudo_labelled")])
+FIRST = {
+    "SL": "labelled",
+    "SL-aug": "augmented",
+    "SSL": "pseudo_labelled",
+    "SSL-leak": "leaked",
+    "SSL-leak-equal": "leaked, equal",
+}
+
+
+@pytest.mark.parametrize("regime, first", FIRST.items())
 def test_phases(regime, first):
     source, (learner,), result = trained(regime)
     assert [kind(examples) for examples, *_ in learner.fits] == [first, "labelled"]
@@ -119,7 +133,7 @@ def test_phases_of_the_noisy_student():
 @pytest.mark.parametrize("iterations", [1, 2, 5])
 def test_steps(iterations):
     budget = Budget(steps=20, finetune_steps=4, iterations=iterations)
-    for regime in ("SL", "SL-aug", "SSL"):
+    for regime in FIRST:
         assert trained(regime, budget=budget)[2].steps == 24
     _, learners, result = trained("SSL-NS", budget=budget)
     assert result.steps == (iterations + 1) * 24
@@ -170,7 +184,7 @@ def test_confidence_without_noise_is_the_probability():
     np.testing.assert_array_equal(confidence(np.array([0.25, 1.0]), 0.0, np.random.default_rng(0)), [0.25, 1.0])
 
 
-@pytest.mark.parametrize("regime", list(REGIMES))
+@pytest.mark.parametrize("regime", [*REGIMES, *MISTAKES])
 def test_test_bins_are_never_asked_for(regime):
     source, learners, _ = trained(regime)
     evaluations = {asked for asked in source.asked if asked.startswith("evaluation")}
@@ -180,7 +194,7 @@ def test_test_bins_are_never_asked_for(regime):
             np.testing.assert_array_equal(validation[1], [1, 0, 0, 1])
 
 
-@pytest.mark.parametrize("regime", list(REGIMES))
+@pytest.mark.parametrize("regime", [*REGIMES, *MISTAKES])
 def test_seed_decides_everything(regime):
     def account(seed):
         _, learners, result = trained(regime, seed)
@@ -201,6 +215,19 @@ def test_seed_decides_everything(regime):
 def test_regimes_share_their_labelled_examples():
     supervised, semi = trained("SL")[1][0], trained("SSL")[1][0]
     np.testing.assert_array_equal(supervised.fits[1][0].codes, semi.fits[1][0].codes)
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_no_regime_but_a_mistake_sees_homologs_of_test_peaks(regime):
+    assert not {asked for asked in trained(regime)[0].asked if asked.startswith("leaked")}
+
+
+def test_mistakes_differ_from_ssl_in_the_first_phase_alone():
+    right, *wrong = (trained(regime)[1][0] for regime in ("SSL", *MISTAKES))
+    for learner in wrong:
+        np.testing.assert_array_equal(learner.fits[1][0].codes, right.fits[1][0].codes)
+        assert [order for *_, order in learner.fits] == [order for *_, order in right.fits]
+        assert learner.seed == right.seed
 
 
 def test_history_of_one_learner():

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from regdna.data.datasets import open_dataset
 from regdna.training import runs
 from regdna.training.metrics import aupr, auroc
 from regdna.training.regimes import Budget
@@ -43,6 +44,21 @@ def test_folder(run, runner):
         "run.json",
         "test.npz",
     ]
+
+
+def test_the_data_set_lies_beside_the_runs(run, runner):
+    made = open_dataset(runner.results / "datasets" / "CTCF-200")
+    np.testing.assert_array_equal(made.codes, runner.source.dataset.codes)
+    rows = made.intervals
+    train = rows[(rows["split"] == "train") & (rows["label"] == 1)]
+    assert (train["genome"] == "hg38").sum() == run.row["positives"]
+    assert (train["genome"] != "hg38").sum() == run.row["pseudo_positives"]
+
+
+def test_a_run_that_leaks_is_kept_beside_the_others(runner):
+    row = runner.run("SSL-leak", 3).row
+    assert (row["regime"], row["steps"]) == ("SSL-leak", 6)
+    assert (runner.results / "runs" / "CTCF" / "cnn64" / "SSL-leak-3" / "run.json").exists()
 
 
 def test_row(run, runner):
@@ -98,6 +114,8 @@ def copy_run(run, results):
         {"split": {"test_chromosomes": frozenset({"chr9"})}},
         {"split": {"validation_chromosomes": frozenset({"chr5"})}},
         {"split": {"peak_width": 300}},
+        {"split": {"max_unknown": 0.5}},
+        {"split": {"chromosomes": tuple(f"chr{i}" for i in range(2, 11))}},
     ],
     ids=lambda change: "-".join(change),
 )

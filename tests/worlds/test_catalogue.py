@@ -148,6 +148,11 @@ def b_with(**fields):
         (BASE, b_with(url="https://x"), "genomes: b has a url, but the world is simulated"),
         (REAL, {"test_chromosomes": ["chr6"]}, "test_chromosomes and validation_chromosomes share chr6"),
         (REAL, {"chromosomes": ["chr1", "chr6"]}, "test_chromosomes: chr8 is not in chromosomes"),
+        (REAL, {"test_chromosomes": [8, "X"]}, 'test_chromosomes: 8 is a number; write "8" in quotation marks'),
+        (REAL, b_with(url=None), "genomes: b has the url None, which is neither https nor http"),
+        (REAL, {"max_unknown": 10}, "max_unknown is 10; it is a share, between 0 and 1"),
+        (REAL, {"max_unknown": -1}, "max_unknown is -1; it is a share"),
+        (REAL, {"peak_width": 0}, "peak_width is 0; it must be at least 1 base"),
     ],
 )
 def test_a_description_that_contradicts_itself(write, base, changes, problem):

@@ -161,7 +161,8 @@ def test_a_living_site_is_found_in_the_relative_by_its_chain(tiny_world, truth):
     matrix = np.log2(fetch_motifs(["CTCF"], "JASPAR2024")["CTCF"].probabilities / 0.25)
     genome = Genome(tiny_world.genome_path("panTro6"))
     scores = []
-    for chrom, start, end, strand, own in zip(*lifted[1:5], both["strand"]):
+    places = lifted.to_chrom, lifted.to_start, lifted.to_end, lifted.strand
+    for chrom, start, end, strand, own in zip(*places, both["strand"]):
         codes = genome.codes(chrom)[start:end]
         codes = codes if strand == own else dna.reverse_complement(codes)
         scores.append(matrix[np.arange(len(matrix)), codes].sum())

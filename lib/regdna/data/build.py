@@ -33,13 +33,13 @@ def build_world(world):
         If the folder of built files holds others, a relative has neither a chain nor settings to align it with, a file
         without URL is not in its place, or as :func:`regdna.worlds.downloads.download` raises it.
     """
-    fingerprint = _fingerprint(world)
     if not world.simulated:
         _check(world)
         download(world)
         for path in map(world.peaks_path, world.experiments):
             if not path.exists():
                 log.warning("no url is given for these peaks; place them yourself: %s", path)
+    fingerprint = _fingerprint(world)
     if _stamp(world.ready) == fingerprint:
         log.info("world %s is complete at %s", world.name, world.built)
         return
@@ -88,7 +88,8 @@ def _align_one(world, species):
 def _fingerprint(world):
     """Hash what the built files depend on, and no more: a new experiment needs no new chains."""
     parts = ("simulation", "experiments") if world.simulated else ("genomes", "alignment")
-    text = json.dumps([world.reference, *(world.description.get(part) for part in parts)], sort_keys=True)
+    described = [world.reference, *(world.description.get(part) for part in parts)]
+    text = json.dumps(described + world.unhashed, sort_keys=True)
     tree = world.tree.read_text() if world.tree else ""
     return hashlib.sha256(f"{__version__} {text} {tree}".encode()).hexdigest()
 

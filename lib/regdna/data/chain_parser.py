@@ -186,7 +186,7 @@ def _sorted(headers, columns):
     start, to, size, chain = (columns.pop(0)[order] for _ in range(4))
     del order
     end = np.add(start, size, out=size)
-    nested = [bool((end[low + 1 : high] < end[low : high - 1]).any()) for low, high in itertools.pairwise(offset)]
+    nested = [bool((np.diff(end[low:high]) < 0).any()) for low, high in itertools.pairwise(offset)]
     return {
         "t_names": t_names,
         "q_names": q_names,

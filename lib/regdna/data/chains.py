@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -148,10 +149,8 @@ def read_chains(path, cache=None):
     key = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
     table = Path(cache or pooch.os_cache("regdna") / "chains") / f"{path.name}-{key}.npz"
     blocks = table.with_suffix(".npy")
-    if table.exists() and blocks.exists():
-        with np.load(table, allow_pickle=False) as arrays:
-            if np.array_equal(arrays["stamp"], stamp):
-                return _joined(arrays, np.asarray(np.load(blocks, mmap_mode="r", allow_pickle=False)))
+    if (chains := _kept(table, blocks, stamp)) is not None:
+        return chains
     fields = parse(path)
     chains = Chains(**fields)
     columns = [fields.pop(name) for name in _BLOCKS]
@@ -170,8 +169,16 @@ def read_chains(path, cache=None):
     return chains
 
 
-def _joined(arrays, blocks):
-    return Chains(**{f: blocks[_BLOCKS.index(f)] if f in _BLOCKS else arrays[f] for f in Chains._fields})
+def _kept(table, blocks, stamp):
+    """Read what an earlier time has kept; None if there is nothing, or it is damaged or of another file."""
+    try:
+        with np.load(table, allow_pickle=False) as arrays:
+            if not np.array_equal(arrays["stamp"], stamp):
+                return None
+            columns = np.asarray(np.load(blocks, mmap_mode="r", allow_pickle=False))
+            return Chains(**{f: columns[_BLOCKS.index(f)] if f in _BLOCKS else arrays[f] for f in Chains._fields})
+    except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile):  # another process may be writing them, too
+        return None
 
 
 def _some(names):

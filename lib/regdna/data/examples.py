@@ -35,7 +35,8 @@ class ExampleSource:
     Parameters
     ----------
     world : regdna.worlds.catalogue.World
-    labels : regdna.data.labels.Labels
+    dataset : regdna.data.datasets.Dataset
+        Of one of the world's experiments, or of any peaks on its reference.
 
     Raises
     ------
@@ -43,18 +44,22 @@ class ExampleSource:
         If the training, the validation or the test chromosomes have no positive bin.
     """
 
-    def __init__(self, world, labels):
+    def __init__(self, world, dataset):
+        self.experiment = dataset.provenance["experiment"]
+        rows = dataset.intervals
+        self._split, self._label = rows["split"].to_numpy(object), rows["label"].to_numpy(np.uint8)
+        self._own = (rows["genome"] == world.reference).to_numpy()
         for split in SPLITS:
-            if not labels.bins["positive"][labels.bins["split"] == split].any():
+            if not self._label[self._own & (self._split == split)].any():
                 raise ValueError(
-                    f"{labels.experiment}: no {split} chromosome has a positive bin; check the peaks and the split"
+                    f"{self.experiment}: no {split} chromosome has a positive bin; check the peaks and the split"
                 )
-        self.world, self.labels = world, labels
+        self.dataset = dataset
         self._reference = Genome(world.genome_path(world.reference), world.aliases)
-        bins = labels.bins
-        self._positives = self._cut(bins[(bins["split"] == "train") & bins["positive"]])
-        self._empty = bins[(bins["split"] == "train") & ~bins["touched"]]
-        self._homologs = self._cut_homologs(labels.pseudo[labels.pseudo["split"] == "train"])
+        train = self._split == "train"
+        self._positives = np.flatnonzero(self._own & train & (self._label == 1))
+        self._empty = np.flatnonzero(self._own & train & (self._label == 0))
+        self._homologs = {split: np.flatnonzero(~self._own & (self._split == split)) for split in SPLITS}
 
     @property
     def positives(self):
@@ -63,21 +68,37 @@ class ExampleSource:
 
     @property
     def positive_codes(self):
-        """Positive training bins of the reference; uint8 array, shape (:attr:`positives`, L)."""
-        return self._positives
+        """Positive training bins of the reference; uint8 array, shape (:attr:`positives`, window)."""
+        return self.dataset.codes[self._positives]
 
     @property
     def pseudo_positives(self):
         """Number of pseudo-labelled positive training bins of the relatives."""
-        return len(self._homologs)
+        return len(self._homologs["train"])
 
     def labelled(self, rng):
         """Training bins of the reference."""
-        return self._balanced(self._positives, rng)
+        return self._balanced(self.positive_codes, rng)
 
     def pseudo_labelled(self, rng):
         """Homologs of the training peaks, all relatives together."""
-        return self._balanced(self._homologs, rng)
+        return self._balanced(self.dataset.codes[self._homologs["train"]], rng)
+
+    def leaked(self, rng, equal):
+        """Homologs of the training peaks and of the test peaks: what must not be trained on.
+
+        For the experiment that measures what this mistake does; nothing else uses it.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        equal : bool
+            Draw as many as :meth:`pseudo_labelled` has, so that the number is not the reason for a difference.
+        """
+        rows = np.concatenate([self._homologs["train"], self._homologs["test"]])
+        if equal:
+            rows = rng.permutation(rows)[: self.pseudo_positives]
+        return self._balanced(self.dataset.codes[np.sort(rows)], rng)
 
     def augmented(self, rng):
         """As many positives as :meth:`pseudo_labelled` has, from the reference alone.
@@ -87,7 +108,7 @@ class ExampleSource:
         any window are left out, as they are among the bins. This is the fair control of the homologs,
         which lie on their own genome's grid of bins and so show the motif at other places of the window, too.
         """
-        peaks = self.labels.peaks[self.labels.peaks["split"] == "train"]
+        peaks = self.dataset.peaks[self.dataset.peaks["split"] == "train"]
         peaks = peaks[peaks["end"] - peaks["start"] > BIN // 2]
         chosen = peaks.iloc[self._spread(len(peaks), self.pseudo_positives, rng)]
         # The window starts where more than half of it still lies inside the peak.
@@ -96,26 +117,29 @@ class ExampleSource:
         length = chosen["chrom"].map(self._reference.lengths).to_numpy()
         first, last = np.maximum(first, 0), np.minimum(last, length - BIN)
         start = first + np.floor(rng.random(len(chosen)) * (np.maximum(last - first, 0) + 1)).astype(np.int64)
-        windows = self._windows(self._reference, chosen["chrom"].to_numpy(), start)
+        windows = np.empty((len(start), self.dataset.window), np.uint8)
+        for chrom, rows in chosen.groupby("chrom", sort=False).indices.items():
+            at = start[rows] - (self.dataset.window - BIN) // 2
+            windows[rows] = self._reference.windows(chrom, at, self.dataset.window)
         turned = rng.random(len(windows)) < 0.5
         windows[turned] = dna.reverse_complement(windows[turned])
         return self._balanced(windows, rng)
 
     def evaluation(self, split):
-        """All bins of the reference's validation or test chromosomes, imbalanced as they are.
+        """All bins of the reference's validation or test chromosomes, imbalanced as they are, in genome order.
 
         Returns
         -------
-        codes : uint8 array, shape (N, L)
+        codes : uint8 array, shape (N, window)
         labels : uint8 array, shape (N,)
         """
         if split not in ("validation", "test"):
             raise ValueError(f"split {split!r}: evaluation is on validation or test bins, never on training bins")
-        bins = self.labels.bins[self.labels.bins["split"] == split]
-        return self._cut(bins), bins["positive"].to_numpy(np.uint8)
+        rows = np.flatnonzero(self._own & (self._split == split))
+        return self.dataset.codes[rows], self._label[rows]
 
     def _balanced(self, positives, rng):
-        negatives = self._cut(self._empty.iloc[self._spread(len(self._empty), len(positives), rng)])
+        negatives = self.dataset.codes[self._empty[self._spread(len(self._empty), len(positives), rng)]]
         labels = np.repeat(np.array([1, 0], np.uint8), [len(positives), len(negatives)])
         return Examples(np.concatenate([positives, negatives]), labels, np.ones(len(labels), np.float32))
 
@@ -123,25 +147,6 @@ class ExampleSource:
         """Draw row numbers so that each row is drawn equally often, up to one time."""
         if not population or not number:
             what = "no training bin is free of peaks" if number else "no training peak has a homolog in any relative"
-            raise ValueError(f"{self.labels.experiment}: {what}")
+            raise ValueError(f"{self.experiment}: {what}")
         rounds = -(-number // population)
         return np.concatenate([rng.permutation(population) for _ in range(rounds)])[:number]
-
-    def _cut(self, bins):
-        return self._windows(self._reference, bins["chrom"].to_numpy(), bins["start"].to_numpy())
-
-    def _cut_homologs(self, pseudo):
-        windows = np.empty((len(pseudo), BIN), np.uint8)
-        for species, rows in pseudo.groupby("species", sort=False).indices.items():
-            genome, here = Genome(self.world.genome_path(species)), pseudo.iloc[rows]
-            windows[rows] = self._windows(genome, here["chrom"].to_numpy(), here["start"].to_numpy())
-        return windows
-
-    @staticmethod
-    def _windows(genome, chrom, start):
-        windows = np.empty((len(start), BIN), np.uint8)
-        chrom = np.asarray(chrom, object)
-        for name in dict.fromkeys(chrom):
-            rows = np.flatnonzero(chrom == name)
-            windows[rows] = genome.windows(name, start[rows], BIN)
-        return windows

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import py2bit
+from numpy.lib.stride_tricks import sliding_window_view
 from pyfaidx import Faidx, FastaIndexingError
 
 from regdna.data import dna
+from regdna.worlds.integrity import twobit_size
 
 
 class Genome:
@@ -42,7 +44,7 @@ class Genome:
         self.aliases = dict(aliases or {})
         self._codes = {}
         reader = _reader(self.path)
-        self.lengths, self._read = reader(self.path)
+        self.lengths, self._read, self._unknown = reader(self.path)
         if not self.lengths:
             raise ValueError(f"{self.path}: holds no sequence")
 
@@ -76,6 +78,21 @@ class Genome:
                 raise ValueError(f"{self.path}, sequence {chrom}: {error}") from error
         return self._codes[chrom]
 
+    def unknown(self, chrom):
+        """Find the stretches of N of a chromosome; from a 2bit file, without reading its sequence.
+
+        Returns
+        -------
+        start, end : int64 arrays, shape (stretches,)
+            0-based half-open, sorted.
+        """
+        chrom = self.name(chrom)
+        if self._unknown:
+            return tuple(np.array(self._unknown(chrom), np.int64).reshape(-1, 2).T)
+        at = np.flatnonzero(self.codes(chrom) == dna.N_CODE)
+        breaks = np.flatnonzero(np.diff(at) > 1)
+        return at[np.append(0, breaks + 1)[: len(at)]], at[np.append(breaks, -1)[: len(at)]] + 1
+
     def windows(self, chrom, start, width):
         """Cut windows of one width out of a chromosome.
 
@@ -91,10 +108,15 @@ class Genome:
         -------
         uint8 array, shape (N, width)
         """
-        codes = self.codes(chrom)
-        at = np.asarray(start, np.int64)[:, None] + np.arange(width)
-        inside = (at >= 0) & (at < len(codes))
-        return np.where(inside, codes[np.clip(at, 0, len(codes) - 1)], dna.N_CODE).astype(np.uint8)
+        codes, start = self.codes(chrom), np.asarray(start, np.int64)
+        cut = np.full((len(start), width), dna.N_CODE, np.uint8)
+        whole = (start >= 0) & (start + width <= len(codes))
+        if whole.any():
+            cut[whole] = sliding_window_view(codes, width)[start[whole]]
+        for row in np.flatnonzero(~whole):
+            first, last = max(start[row], 0), min(start[row] + width, len(codes))
+            cut[row, first - start[row] : max(last, first) - start[row]] = codes[first:last]
+        return cut
 
 
 def _reader(path):
@@ -116,33 +138,9 @@ def _open_2bit(path):
     except RuntimeError as error:
         raise ValueError(f"{path}: not a readable 2bit file; download it again") from error
     # The reader maps the file into memory and does not look where it ends.
-    if path.stat().st_size < _2bit_size(path):
+    if path.stat().st_size < twobit_size(path):
         raise ValueError(f"{path}: truncated 2bit file; download it again")
-    return lengths, lambda chrom: twobit.sequence(chrom)
-
-
-def _2bit_size(path):
-    """Work out where the last record of a 2bit file must end (https://genome.ucsc.edu/FAQ/FAQformat.html#format7)."""
-    with open(path, "rb") as file:
-
-        def integers(number):
-            content = file.read(4 * number)
-            return np.frombuffer(content, order + "u4") if len(content) == 4 * number else np.full(number, 2**31)
-
-        order = "<"
-        order = "<" if integers(1)[0] == 0x1A412743 else ">"
-        offsets = []
-        for _ in range(integers(3)[1]):
-            file.read(file.read(1)[0])
-            offsets.append(integers(1)[0])
-        ends = [0]
-        for offset in offsets:
-            file.seek(int(offset))
-            length = int(integers(1)[0])
-            for _ in range(2):  # runs of N, then runs of lower case: a number, starts, sizes
-                file.seek(8 * int(integers(1)[0]), 1)
-            ends.append(file.tell() + 4 + -(-length // 4))
-    return max(ends)
+    return lengths, twobit.sequence, twobit.hardMaskedBlocks
 
 
 def _open_fasta(path):
@@ -151,7 +149,7 @@ def _open_fasta(path):
     except (FastaIndexingError, ValueError) as error:
         raise ValueError(f"{path}: not a readable FASTA file ({error})") from error
     lengths = {name: entry.rlen for name, entry in index.index.items()}
-    return lengths, lambda chrom: index.fetch(chrom, 1, lengths[chrom]).seq
+    return lengths, lambda chrom: index.fetch(chrom, 1, lengths[chrom]).seq, None
 
 
 def _open_gzipped_fasta(path):
@@ -169,4 +167,4 @@ def _open_gzipped_fasta(path):
             problem = f"has the name {name!r} of an earlier one" if name else "has an empty name"
             raise ValueError(f"{path}: record {len(sequences) + 1} {problem}")
         sequences[name] = body.replace(b"\n", b"").replace(b"\r", b"")
-    return {name: len(sequence) for name, sequence in sequences.items()}, sequences.__getitem__
+    return {name: len(sequence) for name, sequence in sequences.items()}, sequences.__getitem__, None

@@ -8,6 +8,7 @@ from regdna.data.intervals import expand, overlapping_ranges, touched
 
 MERGE_GAP = 20  # pieces less than this many bases apart are one homologous peak (Phan et al. 2024, Methods)
 STATUSES = ("lifted", "split", "partial", "deleted", "unmapped")
+FAR = 2**40 - 1  # beyond the end of any chromosome
 _LIFTED, _SPLIT, _PARTIAL, _DELETED, _UNMAPPED = range(len(STATUSES))
 
 
@@ -110,8 +111,10 @@ def lift(chains, chrom, start, end, merge_gap=MERGE_GAP, min_match=0.0, all_chai
     Raises
     ------
     ValueError
-        If an interval is empty, or ``min_match`` is no share.
+        If an interval is empty, ``min_match`` is no share, or ``merge_gap`` is below 1.
     """
+    if merge_gap < 1:
+        raise ValueError(f"merge_gap {merge_gap}: it must be at least 1, by which only pieces side by side are joined")
     if not 0 <= min_match <= 1:
         raise ValueError(f"min_match {min_match} is not between 0 and 1")
     start, end = np.asarray(start, np.int64), np.asarray(end, np.int64)
@@ -200,7 +203,7 @@ def _sorted_queries(chains, chrom, start, end):
 
 def _place(chrom, position):
     """One coordinate for a whole genome: chromosomes lie one after the other, far apart."""
-    return (chrom.astype(np.int64) << 40) + position
+    return (chrom.astype(np.int64) << 40) + np.minimum(position, FAR)
 
 
 def _reached(chains, queries, rows):
@@ -269,7 +272,8 @@ def _rows(chains, queries, pieces, merge_gap, min_match):
     mapped = np.add.reduceat(pieces.size, group, dtype=np.int64)
     status = np.full(len(group), _LIFTED, np.int8)
     status[np.logical_or.reduceat(wide, group)] = _SPLIT
-    status[mapped < min_match * (queries.end[interval] - queries.start[interval])] = _PARTIAL
+    # 0.55 * 100 is a little more than 55 to a computer.
+    status[mapped < min_match * (queries.end[interval] - queries.start[interval]) - 1e-9] = _PARTIAL
     left, right, minus = pieces.to[group], to_end[last], chains.minus[chain]
     size = chains.q_sizes[chains.q_chrom[chain]]
     left, right = np.where(minus, size - right, left), np.where(minus, size - left, right)

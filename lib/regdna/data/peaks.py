@@ -42,8 +42,12 @@ def read_peaks(path, genome=None):
             continue
         where = f"{path} line {number}"
         fields = line.rstrip("\r\n").split("\t" if "\t" in line else None)
+        if re.match(r"[^\s,]+ *, *[^\s,]+ *,", line):
+            raise ValueError(f"{where}: its fields are separated by commas; BED is separated by tabs")
         if len(fields) < 3:
             raise ValueError(f"{where}: {len(fields)} field(s); a BED line has at least chrom, start and end")
+        if not rows and not re.search("[0-9]", fields[1] + fields[2]):
+            raise ValueError(f"{where}: {line.strip()!r} looks like a header; begin it with # or delete it")
         chrom, start, end = fields[0], *(_coordinate(fields[i], BED_FIELDS[i], where) for i in (1, 2))
         if end <= start:
             raise ValueError(f"{where}: end {end} is not after start {start}")
@@ -52,7 +56,10 @@ def read_peaks(path, genome=None):
                 try:
                     own_names[chrom] = genome.name(chrom)
                 except KeyError as error:
-                    raise ValueError(f"{where}: {error.args[0]}") from error
+                    raise ValueError(
+                        f"{where}: {error.args[0]}; if it is one of these by another name, say so under "
+                        "chromosome_aliases in the world's description"
+                    ) from error
             chrom = own_names[chrom]
             if end > genome.lengths[chrom]:
                 raise ValueError(f"{where}: end {end} is beyond {chrom}, which has {genome.lengths[chrom]} bases")
@@ -137,7 +144,8 @@ def _holds_peak(line):
 
 def _coordinate(text, field, where):
     if not re.fullmatch("-?[0-9]+", text):  # int() would also take 1_000, +1 and other scripts' digits
-        raise ValueError(f"{where}: {field} {text!r} is not an integer")
+        hint = "; write it without thousands separators" if re.fullmatch("[0-9]{1,3}([,' ][0-9]{3})+", text) else ""
+        raise ValueError(f"{where}: {field} {text!r} is not an integer{hint}")
     if len(text) > 18:
         raise ValueError(f"{where}: {field} {text} is beyond any chromosome")
     if text.startswith("-"):

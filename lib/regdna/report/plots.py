@@ -11,10 +11,23 @@ from sklearn.metrics import precision_recall_curve
 from regdna.data.liftover import STATUSES
 from regdna.data.read_files import coverage
 
-REGIME_COLORS = {"SL": "#8c8c8c", "SL-aug": "#dd8452", "SSL": "#4c72b0", "SSL-NS": "#55a868"}
+REGIME_COLORS = {
+    "SL": "#8c8c8c",
+    "SL-aug": "#dd8452",
+    "SSL": "#4c72b0",
+    "SSL-NS": "#55a868",
+    "SSL-leak": "#c44e52",
+    "SSL-leak-equal": "#da8bc3",
+}
 MARKED_Q_VALUES = (0.05, 1e-3, 1e-10)
 STRAND_COLORS = {"+": "#c44e52", "-": "#4c72b0"}
-STATUS_COLORS = {"lifted": "#4c72b0", "split": "#dd8452", "deleted": "#c44e52", "unmapped": "#bbbbbb"}
+STATUS_COLORS = {
+    "lifted": "#4c72b0",
+    "split": "#dd8452",
+    "partial": "#ccb974",
+    "deleted": "#c44e52",
+    "unmapped": "#bbbbbb",
+}
 
 
 def style():
@@ -132,6 +145,41 @@ def plot_yield(table, ax=None):
     ax.set(ylabel="% of peaks", ylim=(0, 100))
     ax.tick_params(axis="x", rotation=70)
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    return ax
+
+
+def plot_divergence(table, x, columns, ax=None):
+    """Draw columns of a table by relative against how far the relatives are.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row for each relative.
+    x : str
+        The column that says how far.
+    columns : list of str
+    """
+    ax = ax or plt.subplots(figsize=(6, 3.6))[1]
+    for column in columns:
+        ax.plot(table[x], table[column], "o", ms=5, label=column)
+    ax.set(xlabel=x, ylim=(0, None))
+    ax.legend(frameon=False)
+    return ax
+
+
+def plot_similarity(table, ax=None):
+    """Draw how many test bins have at least so much in common with a training window.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From :func:`regdna.report.leakage.similarity_table`.
+    """
+    ax = ax or plt.subplots(figsize=(6, 3.6))[1]
+    for name, shares in table.items():
+        ax.plot(np.sort(shares)[::-1], np.arange(1, len(shares) + 1) / len(shares), drawstyle="steps-pre", label=name)
+    ax.set(xlabel="largest share of words in one window", ylabel="test bins with that much or more", xlim=(0, 1.02))
+    ax.legend(frameon=False)
     return ax
 
 

@@ -7,11 +7,12 @@ Written once for every framework. A *learner* is any object with
   ``step``, ``loss`` and ``validation_aupr``;
 * ``predict(codes)``: probabilities, float array, shape (N,).
 
-A *source* has ``labelled(rng)``, ``augmented(rng)``, ``pseudo_labelled(rng)`` (balanced examples) and
-``evaluation(split)``; see :class:`regdna.data.examples.ExampleSource`.
+A *source* has ``labelled(rng)``, ``augmented(rng)``, ``pseudo_labelled(rng)``, ``leaked(rng, equal)`` (balanced
+examples) and ``evaluation(split)``; see :class:`regdna.data.examples.ExampleSource`.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,9 @@ class Trained(NamedTuple):
 def train(regime, make_learner, source, budget, seed):
     """Train by one of the regimes.
 
+    Two more regimes make a mistake on purpose, for the chapter that measures what it does: ``SSL-leak`` trains on the
+    homologs of test peaks, too, and ``SSL-leak-equal`` does so with as many homologs as SSL has.
+
     Every regime takes the same two phases of the same length, so no model is better for having been trained longer;
     only SSL-NS, which trains a student per iteration, takes more. The regimes differ in the first phase:
 
@@ -82,9 +86,14 @@ def train(regime, make_learner, source, budget, seed):
     ValueError
         If there is no such regime.
     """
-    if regime not in REGIMES:
-        raise ValueError(f"no regime named {regime!r}; regimes: {', '.join(REGIMES)}")
-    return REGIMES[regime](make_learner, source, budget, seed)
+    check_regime(regime)
+    return (REGIMES | MISTAKES)[regime](make_learner, source, budget, seed)
+
+
+def check_regime(regime):
+    """Raise a ValueError that lists the regimes if there is none of this name."""
+    if regime not in REGIMES | MISTAKES:
+        raise ValueError(f"no regime named {regime!r}; regimes: {', '.join(REGIMES | MISTAKES)}")
 
 
 class _Course:
@@ -131,6 +140,11 @@ def _semi_supervised(make_learner, source, budget, seed):
     return _Course(make_learner, source, budget, seed, "").run(first).trained()
 
 
+def _leaky(make_learner, source, budget, seed, equal):
+    first = source.leaked(stream(seed, "pseudo-labelled"), equal)
+    return _Course(make_learner, source, budget, seed, "").run(first).trained()
+
+
 def _noisy_student(make_learner, source, budget, seed):
     teacher = _supervised(make_learner, source, budget, seed, stage="teacher: ")
     histories, steps = [teacher.history], teacher.steps
@@ -164,3 +178,4 @@ def confidence(probability, noise, rng):
 
 
 REGIMES = {"SL": _supervised, "SL-aug": _augmented, "SSL": _semi_supervised, "SSL-NS": _noisy_student}
+MISTAKES = {"SSL-leak": partial(_leaky, equal=False), "SSL-leak-equal": partial(_leaky, equal=True)}

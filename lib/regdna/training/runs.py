@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file, save_file
 
-from regdna import __version__
+from regdna.data.datasets import dataset, dataset_fingerprint
 from regdna.data.examples import ExampleSource
-from regdna.data.labels import label_world
-from regdna.files import atomic, sha256, write_table, write_text
+from regdna.files import atomic, check_name, write_table, write_text
 from regdna.training.metrics import aupr, auroc
-from regdna.training.regimes import REGIMES, Budget, train
+from regdna.training.regimes import Budget, check_regime, train
 
 METRICS = (
     "world",
@@ -67,7 +66,7 @@ class Runner:
     model : str
         A name of :data:`regdna.models.cnn.MODELS`.
     results : path
-        Runs lie below ``<results>/runs/<experiment>/<model>/<regime>-<seed>``.
+        Runs lie below ``<results>/runs/<experiment>/<model>/<regime>-<seed>``, data sets in ``<results>/datasets``.
     budget : regdna.training.regimes.Budget
     peaks : path, optional
         Peaks of a factor that the world does not name.
@@ -75,7 +74,7 @@ class Runner:
     Raises
     ------
     ValueError
-        If there is no such model.
+        If there is no such model, or the experiment's name cannot be that of a folder.
     KeyError
         If the world has no such experiment and no ``peaks`` are given.
     FileNotFoundError
@@ -83,6 +82,7 @@ class Runner:
     """
 
     def __init__(self, world, experiment, model, results, budget=None, peaks=None):
+        check_name(experiment)
         if peaks and not Path(peaks).exists():
             raise FileNotFoundError(f"peak file {peaks} does not exist")
         if not peaks:
@@ -101,7 +101,8 @@ class Runner:
     def source(self):
         """The examples of the experiment (:class:`regdna.data.examples.ExampleSource`), loaded on first use."""
         if self._source is None:
-            self._source = ExampleSource(self.world, label_world(self.world, self.experiment, self.peaks))
+            labelled = dataset(self.world, self.experiment, self.results / "datasets", self.peaks)
+            self._source = ExampleSource(self.world, labelled)
         return self._source
 
     def run(self, regime, seed):
@@ -116,8 +117,7 @@ class Runner:
         ValueError
             If there is no such regime, or the world is not built.
         """
-        if regime not in REGIMES:
-            raise ValueError(f"no regime named {regime!r}; regimes: {', '.join(REGIMES)}")
+        check_regime(regime)
         folder = self.results / "runs" / self.experiment / self.model / f"{regime}-{seed}"
         fingerprint = self._fingerprint(regime, seed)
         done = folder / "run.json"
@@ -167,15 +167,8 @@ class Runner:
 
     def _fingerprint(self, regime, seed):
         """Hash everything a run depends on."""
-        if not self.world.ready.exists():
-            raise ValueError(f"world {self.world.name} is not built; run: regdna world {self.world.name}")
-        peaks = self.peaks or self.world.peaks_path(self.experiment)
         parts = {
-            "regdna": __version__,
-            "world": self.world.ready.read_text(),
-            "splits": [sorted(self.world.test_chromosomes), sorted(self.world.validation_chromosomes)],
-            "peak_width": self.world.peak_width,
-            "peaks": sha256(peaks),
+            "dataset": dataset_fingerprint(self.world, self.experiment, self.peaks),
             "model": self.model,
             "regime": regime,
             "seed": seed,

@@ -149,6 +149,17 @@ class World:
         }
 
     @property
+    def unhashed(self):
+        """Name, size and modification time of the genomes and chains whose SHA-256 the description does not give.
+
+        What was made from a file is made anew if the file changes; where no hash tells, these do. List of list.
+        """
+        entries = [entry for genome in self._genomes.values() for entry in (genome, genome.get("chain", {}))]
+        paths = [self.downloaded / e["path"] for e in entries if "path" in e and "sha256" not in e]
+        stats = [(path.name, path.stat()) for path in paths if path.exists()]
+        return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+
+    @property
     def without_chain(self):
         """The relatives whose chains are not given, but made here; tuple of str."""
         return tuple(species for species in self.relatives if "chain" not in self._genomes.get(species, {}))

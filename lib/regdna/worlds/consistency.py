@@ -19,6 +19,14 @@ def contradictions(text, species):
     str
         A problem, with its field.
     """
+    for part in ("test_chromosomes", "validation_chromosomes", "chromosomes"):
+        if strange := [name for name in text.get(part, ()) if not isinstance(name, str)]:
+            yield f'{part}: {strange[0]} is a number; write "{strange[0]}" in quotation marks'
+            return
+    if not 0 <= text.get("max_unknown", 0) <= 1:
+        yield f"max_unknown is {text['max_unknown']}; it is a share, between 0 and 1"
+    if text.get("peak_width") is not None and text["peak_width"] < 1:
+        yield f"peak_width is {text['peak_width']}; it must be at least 1 base"
     if text["simulated"] != ("simulation" in text):
         found = "a" if "simulation" in text else "no"
         yield f"simulated is {text['simulated']}, but there is {found} simulation section"
@@ -44,7 +52,7 @@ def contradictions(text, species):
             yield f"{what} has a url, but no path"
         if "url" in entry and text["simulated"]:
             yield f"{what} has a url, but the world is simulated"
-        if not re.match("https?://", entry.get("url", "https://")):
+        if not re.match("https?://", str(entry.get("url", "https://"))):
             yield f"{what} has the url {entry['url']}, which is neither https nor http"
         if "sha256" in entry and not re.fullmatch("[0-9a-f]{64}", str(entry["sha256"])):
             yield f"{what} has a sha256 that is not 64 hexadecimal digits"

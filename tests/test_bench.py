@@ -1,0 +1,23 @@
+"""That the benchmarks run and that the tools in them agree; how fast they are is never tested."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from regdna.worlds.catalogue import PROJECT
+
+
+def test_liftover_places_intervals_as_the_peers_do():
+    for peer in ("liftover", "pyliftover", "cmmodule"):
+        pytest.importorskip(peer)
+    command = [sys.executable, PROJECT / "bench" / "lift_intervals.py", "--blocks", "20000", "--intervals", "2000"]
+    table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = {line[:16].strip(): line[16:].split() for line in table.splitlines()[2:]}
+    assert list(rows) == ["regdna", "regdna, cached", "liftover", "liftover joined", "pyliftover", "CrossMap"]
+    placed = {tool: int(row[4].replace(",", "")) for tool, row in rows.items()}
+    assert placed["regdna"] == placed["regdna, cached"] > 1000
+    assert placed["liftover"] == placed["liftover joined"] == placed["pyliftover"] > 1000
+    assert {row[5] for row in rows.values()} == {"100.0%"}
+    assert re.match(r"20,000 blocks, 2,000 intervals", table)
