@@ -102,7 +102,7 @@ def main():
             command = [sys.executable, __file__, "--tool", tool, "--folder", str(folder)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found[tool] = json.loads(done.stdout.splitlines()[-1])
-    print(f"{'':34}{'s':>8}{'bins':>13}{'positive':>10}{'MB':>7}{'time, its/ours':>16}")
+    print(f"{'':34}{'s':>8}{'rows in':>13}{'positive':>10}{'MB':>7}{'time, its/ours':>16}")
     for tool, (seconds, rows, positive, memory) in found.items():
         if tool == "pseudo":
             print(f"{f'regdna, homologs in {GENOMES} genomes':34}{seconds:8.2f}{rows:13,}{positive:10,}{memory:7.0f}")

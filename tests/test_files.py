@@ -1,12 +1,15 @@
 import gzip
+import os
+import re
 import stat
 import threading
 import time
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from regdna.files import alone, atomic, atomic_folder, sha256, write_bytes, write_table, write_text
+from regdna.files import alone, atomic, atomic_folder, check_name, sha256, write_bytes, write_table, write_text
 
 
 def names(folder):
@@ -81,6 +84,33 @@ def test_atomic_folder_leaves_nothing_new_after_an_error(tmp_path, error):
         raise error
     assert (tmp_path / "b" / "old").read_text() == "old"
     assert names(tmp_path) == ["b"]
+
+
+def test_atomic_folder_puts_the_old_one_back_if_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "old").write_text("old")
+    rename = os.replace
+
+    def fail(source, target):
+        if (Path(source) / "new").exists():
+            raise OSError("disk full")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"), atomic_folder(tmp_path / "b") as temporary:
+        (temporary / "new").write_text("new")
+    assert names(tmp_path / "b") == ["old"] and names(tmp_path) == ["b"]
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "/etc", "../up"])
+def test_names_that_lead_elsewhere_are_refused(name):
+    with pytest.raises(ValueError, match=f"^{re.escape(repr(name))} cannot be a name: it becomes a folder"):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["CTCF", "a.b", "H3K4me3 (rep 1)", "-x", "é"])
+def test_other_names_are_fine(name):
+    check_name(name)
 
 
 class TestAlone:

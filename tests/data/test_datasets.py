@@ -2,6 +2,7 @@ import dataclasses
 import gzip
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -264,6 +265,19 @@ class TestProvenance:
         others.append(dataset_fingerprint(small, "E"))
         assert len({before, *others}) == 5
 
+    @pytest.mark.parametrize("given", [{}, {"sha256": "0" * 64}])
+    def test_the_fingerprint_depends_on_files_whose_hash_nobody_gives(self, tmp_path, given):
+        genomes = [{"name": "ref"}, {"name": "rel", "path": "rel.fa"} | given]
+        world = handmade_world(tmp_path / "world", CHAINS, PEAKS)
+        description = world.description | {"genomes": genomes}
+        world = dataclasses.replace(world, description=description, downloaded=tmp_path)
+        path = tmp_path / "rel.fa"
+        path.write_text(">r\nACGT\n")
+        before = dataset_fingerprint(world, "E")
+        assert dataset_fingerprint(world, "E") == before
+        os.utime(path, ns=(1, path.stat().st_mtime_ns + 1))
+        assert (dataset_fingerprint(world, "E") == before) == bool(given)
+
 
 class TestMaking:
     def test_equal_inputs_give_equal_bytes(self, small, tmp_path):
@@ -300,6 +314,12 @@ class TestMaking:
     def test_a_window_that_is_no_bin_with_equal_flanks(self, small, tmp_path, window):
         with pytest.raises(ValueError, match=f"^window {window}: it must be a bin of 200 bases with equal flanks$"):
             dataset(small, "E", tmp_path / "datasets", window=window)
+        assert not (tmp_path / "datasets").exists()
+
+    @pytest.mark.parametrize("name", ["../E", "a/E", ".E", ""])
+    def test_a_name_that_leads_elsewhere(self, small, tmp_path, name):
+        with pytest.raises(ValueError, match="cannot be a name"):
+            dataset(small, name, tmp_path / "datasets", small.peaks_path("E"))
         assert not (tmp_path / "datasets").exists()
 
     def test_negatives_are_capped_and_drawn_alike_each_time(self, small, tmp_path, monkeypatch):

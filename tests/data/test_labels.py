@@ -155,8 +155,9 @@ def test_no_base_of_a_window_is_of_a_homolog_of_another_split(tmp_path, window, 
 @pytest.mark.parametrize("to, kept", [(380, False), (600, True)])
 def test_pieces_that_make_no_homolog_bar_bins_of_other_splits(label, to, kept):
     """The peak's pieces lie 20 bases apart, each of 100; the base between them is no piece."""
-    labels = label(ONE_EACH, [block("one", 0, 400), block("three", 0, to, torn=20)])
-    assert labels.lifted["status"].tolist() == ["lifted", "unmapped", "split"]
+    chains = [block("one", 0, 400), block("one", 800, 900, torn=20), block("three", 0, to, torn=20)]
+    labels = label([("one", 800, 1000), *ONE_EACH], chains)
+    assert labels.lifted["status"].tolist() == ["split", "lifted", "unmapped", "split"]
     assert steps(labels, "selection") == [(1, 1, {}) if kept else (1, 0, {"other split": 1})]
 
 

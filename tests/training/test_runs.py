@@ -189,6 +189,11 @@ def test_unknown_experiment(tiny_world, tmp_path):
         Runner(tiny_world, "CTFC", "cnn64", tmp_path, BUDGET).run("SL", 0)
 
 
+def test_a_name_that_leads_elsewhere(tiny_world, tmp_path):
+    with pytest.raises(ValueError, match=r"^'\.\./CTCF' cannot be a name"):
+        Runner(tiny_world, "../CTCF", "cnn64", tmp_path, BUDGET, tiny_world.peaks_path("CTCF"))
+
+
 def test_unknown_regime(tiny_world, tmp_path):
     with pytest.raises(ValueError, match="no regime named 'XL'"):
         Runner(tiny_world, "CTCF", "cnn64", tmp_path, BUDGET).run("XL", 0)
