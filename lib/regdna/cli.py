@@ -123,11 +123,12 @@ def _lift(args):
     from regdna.data.chains import read_chains
     from regdna.data.liftover import STATUSES, lift
     from regdna.data.peaks import read_peaks
+    from regdna.messages import some
 
     chains, peaks = read_chains(args.chain), read_peaks(args.peaks)
     lengths = chains.lengths
     if unknown := sorted(set(peaks["chrom"]) - set(lengths)):
-        log.warning("no chain starts from %s; chains start from %s", _some(unknown), _some(sorted(lengths)))
+        log.warning("no chain starts from %s; chains start from %s", some(unknown), some(sorted(lengths)))
     beyond = peaks[peaks["end"] > peaks["chrom"].map(lengths)]
     if len(beyond):
         chrom, end = beyond.iloc[0][["chrom", "end"]]
@@ -145,10 +146,6 @@ def _lift(args):
     table = table.astype(object)
     table.loc[blank, place] = ""  # these fields exist for lifted peaks only
     table.to_csv(sys.stdout, sep="\t", index=False, lineterminator="\n")
-
-
-def _some(names):
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def _peaks(args):

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regdna.data.intervals import bin_coverage, covered_bins, expand, overlapping_pairs, overlapping_ranges, touched
+from regdna.data.intervals import bin_coverage, covered_bins, expand, overlapping_ranges, touched
 
 interval = st.tuples(st.integers(0, 60), st.integers(1, 25)).map(lambda drawn: (drawn[0], drawn[0] + drawn[1]))
 intervals = st.lists(interval, max_size=12)
@@ -30,17 +30,10 @@ def test_expand(counts):
     assert list(zip(row.tolist(), item.tolist())) == expected
 
 
-@given(intervals, intervals)
-def test_overlapping_pairs(queries, subjects):
-    subjects = sorted(subjects)
-    pairs = overlapping_pairs(*arrays(queries), *arrays(subjects))
-    expected = [(i, j) for i, q in enumerate(queries) for j, s in enumerate(subjects) if bases(q) & bases(s)]
-    assert list(zip(pairs.query.tolist(), pairs.subject.tolist())) == expected
-
-
-def test_overlapping_pairs_sees_a_long_subject_behind_short_ones():
-    pairs = overlapping_pairs(*arrays([(50, 51)]), *arrays([(0, 100), (1, 2), (3, 4), (50, 60), (51, 60)]))
-    assert pairs.subject.tolist() == [0, 3]
+def test_a_run_begins_at_a_long_subject_behind_short_ones():
+    subjects = arrays([(0, 100), (1, 2), (3, 4), (50, 60), (51, 60)])
+    first, count = overlapping_ranges(*arrays([(50, 51)]), *subjects)
+    assert (first.tolist(), count.tolist()) == ([0], [4])
 
 
 @given(intervals, intervals)

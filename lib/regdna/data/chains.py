@@ -11,6 +11,7 @@ import pooch
 
 from regdna.data.chain_parser import parse
 from regdna.files import atomic
+from regdna.messages import some
 
 log = logging.getLogger(__name__)
 
@@ -107,8 +108,8 @@ class Chains(NamedTuple):
             shared = [(name, size) for name, size in zip(names.tolist(), sizes.tolist()) if name in lengths]
             if not shared:
                 raise ValueError(
-                    f"{path}: its chromosomes ({_some(names.tolist())}) are not those of the {what} "
-                    f"({_some(list(lengths))}); rename those of one of the two"
+                    f"{path}: its chromosomes ({some(names.tolist())}) are not those of the {what} "
+                    f"({some(list(lengths))}); rename those of one of the two"
                 )
             for name, size in shared:
                 if size != lengths[name]:
@@ -179,7 +180,3 @@ def _kept(table, blocks, stamp):
             return Chains(**{f: columns[_BLOCKS.index(f)] if f in _BLOCKS else arrays[f] for f in Chains._fields})
     except (EOFError, KeyError, OSError, ValueError, zipfile.BadZipFile):  # another process may be writing them, too
         return None
-
-
-def _some(names):
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")

@@ -1,15 +1,6 @@
 """Interval arithmetic on sorted integer arrays, without a Python loop over rows."""
 
-from typing import NamedTuple
-
 import numpy as np
-
-
-class Pairs(NamedTuple):
-    """Rows of two interval sets that overlap: ``query[k]`` overlaps ``subject[k]``, ordered by query."""
-
-    query: np.ndarray
-    subject: np.ndarray
 
 
 def expand(counts):
@@ -34,25 +25,6 @@ def expand(counts):
     row = np.repeat(np.arange(len(counts)), counts)
     item = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
     return row, item
-
-
-def overlapping_pairs(query_start, query_end, subject_start, subject_end):
-    """Find all overlaps (at least one shared position) of intervals on one sequence.
-
-    Parameters
-    ----------
-    query_start, query_end : int arrays, shape (N,)
-    subject_start, subject_end : int arrays, shape (M,), sorted by ``subject_start``
-
-    Returns
-    -------
-    Pairs
-    """
-    first, count = overlapping_ranges(query_start, query_end, subject_start, subject_end)
-    query, item = expand(count)
-    subject = first[query] + item
-    keep = subject_end[subject] > query_start[query]
-    return Pairs(query[keep], subject[keep])
 
 
 def overlapping_ranges(query_start, query_end, subject_start, subject_end, nested=True):
@@ -124,11 +96,7 @@ def bin_coverage(start, end, width, length):
     -------
     int64 array, shape (length // width,)
     """
-    start, end = np.asarray(start, np.int64), np.minimum(np.asarray(end, np.int64), length // width * width)
-    first = start // width
-    row, item = expand(np.maximum(-(-end // width) - first, 0))  # ceil division
-    number = first[row] + item
-    inside = np.minimum(end[row], (number + 1) * width) - np.maximum(start[row], number * width)
+    _, number, inside = _shares(start, end, width, length)
     return np.bincount(number, inside, length // width).astype(np.int64)
 
 
@@ -156,11 +124,16 @@ def covered_bins(start, end, width, length):
     >>> covered_bins(np.array([150]), np.array([350]), 200, 1000)
     (array([0]), array([1]))
     """
+    row, number, inside = _shares(start, end, width, length)
+    keep = 2 * inside > width
+    return row[keep], number[keep]
+
+
+def _shares(start, end, width, length):
+    """Pair intervals with the whole bins they touch: row of the interval, number of the bin, bases they share."""
     start, end = np.asarray(start, np.int64), np.asarray(end, np.int64)
     first = start // width
     last = np.minimum(-(-end // width), length // width)  # ceil division; only whole bins exist
     row, item = expand(np.maximum(last - first, 0))
     number = first[row] + item
-    inside = np.minimum(end[row], (number + 1) * width) - np.maximum(start[row], number * width)
-    keep = 2 * inside > width
-    return row[keep], number[keep]
+    return row, number, np.minimum(end[row], (number + 1) * width) - np.maximum(start[row], number * width)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from regdna.data.read_files import scan_reads
 from regdna.files import write_text
+from regdna.messages import some
 
 log = logging.getLogger(__name__)
 
@@ -135,18 +136,13 @@ def _check_chromosomes(files, scans):
         treatment, control = scans["treatment"].reads, scans["control"].reads
         if not treatment.keys() & control.keys():
             raise ValueError(
-                f"{files['treatment']} has reads on {_some(treatment)}, {files['control']} on {_some(control)}: no "
-                "chromosome has the same name in both; align them to the same assembly"
+                f"{files['treatment']} has reads on {some(sorted(treatment))}, {files['control']} on "
+                f"{some(sorted(control))}: no chromosome has the same name in both; align them to the same assembly"
             )
         if alone := treatment.keys() - control.keys():
             count = sum(treatment[chrom] for chrom in alone)
-            log.warning("no peak is called on %s, where the control has no read; %d reads", _some(alone), count)
+            log.warning("no peak is called on %s, where the control has no read; %d reads", some(sorted(alone)), count)
     return ends
-
-
-def _some(names):
-    names = sorted(names)
-    return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
 def _command(files, scans):
