@@ -90,20 +90,20 @@ def test_number_of_steps(examples, validation, steps, at):
     learner = KerasLearner(small_network(), batch_size=32, check_every=3)
     points = fit(learner, examples, validation, steps=steps)
     assert [point["step"] for point in points] == at
-    assert int(learner.network.optimizer.iterations.numpy()) == steps
+    assert int(learner.optimizer.iterations.numpy()) == steps
     assert np.isnan(points[0]["loss"]) and all(np.isfinite(point["loss"]) for point in points[1:])
 
 
 def test_every_example_is_seen_before_any_is_seen_twice(examples, validation, monkeypatch):
     few = Examples(*(part[:48] for part in examples))
     learner = KerasLearner(small_network(), batch_size=16, check_every=3)
-    seen, real = [], learner.network.fit
+    seen, real = [], learner._take_steps
 
-    def spy(codes, *args, **kwargs):
-        seen.append(codes)
-        return real(codes, *args, **kwargs)
+    def spy(codes, labels, weights):
+        seen.append(codes.reshape(-1, LENGTH))
+        return real(codes, labels, weights)
 
-    monkeypatch.setattr(learner.network, "fit", spy)
+    monkeypatch.setattr(learner, "_take_steps", spy)
     fit(learner, few._replace(labels=few.labels * 0 + np.arange(48) % 2), validation, steps=6)
     assert len(seen) == 2
     for codes in seen:
@@ -118,15 +118,15 @@ def test_weight_zero_means_not_there(examples, validation):
     def result(labels, weights):
         learner = KerasLearner(small_network(), batch_size=32, check_every=100)
         learner.fit(Examples(examples.codes, labels, weights), 20, 0.05, validation, np.random.default_rng(0))
-        return learner.network.optimizer, learner.predict(examples.codes)
+        return learner.predict(examples.codes)
 
     weights = np.where(ignored, 0, 1).astype(np.float32)
-    loss_free, flipped_free = result(examples.labels, weights)[1], result(flipped, weights)[1]
+    loss_free, flipped_free = result(examples.labels, weights), result(flipped, weights)
     np.testing.assert_array_equal(loss_free, flipped_free)
     start = KerasLearner(small_network()).predict(examples.codes)
     assert not np.allclose(loss_free, start)  # it has learned from the others
     full = np.ones_like(weights)
-    assert not np.allclose(result(examples.labels, full)[1], result(flipped, full)[1])
+    assert not np.allclose(result(examples.labels, full), result(flipped, full))
 
 
 def test_the_same_seed_gives_the_same_predictions(examples, validation):
@@ -151,3 +151,49 @@ def test_learns_a_planted_motif(examples, validation):
 def test_predictions_are_one_float_each(validation):
     scores = KerasLearner(small_network()).predict(validation[0])
     assert scores.shape == (100,) and scores.dtype == np.float32
+
+
+@pytest.mark.parametrize("number", [1, 7, 8, 9, 16])
+def test_predictions_do_not_depend_on_the_batch(validation, number):
+    learner = KerasLearner(shallow_cnn(4, LENGTH))
+    whole = learner.predict(validation[0])[:number]
+    np.testing.assert_allclose(learner.predict(validation[0][:number], batch_size=8), whole, atol=1e-6)
+
+
+def test_a_second_phase_starts_with_a_fresh_optimizer(examples, validation):
+    """Adam's memory of the first phase would steer the first steps of the second."""
+
+    def second(learner):
+        fit(learner, examples, validation, steps=4, learning_rate=0.0)
+        start = learner.network.get_weights()
+        fit(learner, examples, validation, steps=1, learning_rate=0.1, seed=5)
+        return start
+
+    learner = KerasLearner(small_network(), batch_size=32)
+    second(learner)
+    assert int(learner.optimizer.iterations.numpy()) == 1
+    assert float(learner.optimizer.learning_rate) == pytest.approx(0.1)
+
+
+def test_a_training_that_diverges_keeps_its_last_finite_weights(examples, validation):
+    learner = KerasLearner(small_network(), batch_size=32, check_every=2)
+    points = fit(learner, examples, validation, steps=4, learning_rate=np.float32(np.inf))
+    assert np.isnan([point["validation_aupr"] for point in points[1:]]).all()
+    assert np.isfinite(learner.predict(validation[0])).all()
+
+
+def test_it_trains_as_keras_does(examples, validation, monkeypatch):
+    """One pass of Keras' own fit over the same batches gives the same weights."""
+    peer, network = small_network(), small_network()
+    rng = np.random.default_rng(3)
+    rows = np.concatenate([rng.permutation(300), rng.permutation(300)])[: 12 * 32]
+    peer.compile(keras.optimizers.Adam(0.01), "binary_crossentropy")
+    weights = np.linspace(0.5, 1.5, 300).astype(np.float32)
+    labels = examples.labels.astype(np.float32)
+    peer.fit(examples.codes[rows], labels[rows], sample_weight=weights[rows], batch_size=32, shuffle=False, verbose=0)
+    learner = KerasLearner(network, batch_size=32, check_every=12)
+    scripted = iter([0.1, 0.2])  # the last weights are the best
+    monkeypatch.setattr(keras_learner, "aupr", lambda labels, scores: next(scripted))
+    learner.fit(examples._replace(weights=weights), 12, 0.01, validation, np.random.default_rng(3))
+    for one, other in zip(peer.get_weights(), network.get_weights()):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
