@@ -44,7 +44,13 @@ KINDS = {
     "augmented": ("augmented",),
     "leaked": ("leaked", False),
     "leaked, equal": ("leaked", True),
+    "repeated": ("repeated",),
+    "pseudo_augmented": ("pseudo_augmented",),
+    "nearest": ("nearest", 5),
+    "copies": ("copies",),
+    "diverged": ("diverged",),
 }
+SMALLER = ("nearest", "copies", "diverged")  # sets that need not be as large as that of all relatives
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +88,7 @@ def test_sets_are_balanced(source, labels, kind):
     examples = draw(source, kind)
     number = source.positives if kind == "labelled" else source.pseudo_positives
     number += (labels.pseudo["split"] == "test").sum() if kind == "leaked" else 0
+    number = int(examples.labels.sum()) if kind in SMALLER else number
     assert number > 5
     assert examples.codes.shape == (2 * number, BIN) and examples.codes.dtype == np.uint8
     assert examples.labels.dtype == np.uint8 and examples.weights.dtype == np.float32
@@ -136,7 +143,86 @@ def test_leaked_positives_are_those_and_the_homologs_of_test_peaks(source, label
     assert abs(leaked / len(train) - share) < 4 * np.sqrt(share / len(train))  # drawn from both alike
 
 
-@pytest.mark.parametrize("kind", KINDS)
+def test_repeated_positives_are_those_of_the_reference_each_equally_often(source, labels, reference):
+    examples = draw(source, "repeated")
+    bins = labels.bins
+    own = cut(reference, bins[bins["positive"] & (bins["split"] == "train")])
+    counts = Counter(texts(examples.codes[examples.labels == 1]))
+    assert set(counts) == set(own) and max(counts.values()) - min(counts.values()) <= 1
+    assert counts.total() == source.pseudo_positives
+    negatives = texts(examples.codes[examples.labels == 0])
+    assert len(set(negatives)) == min(len(negatives), len(source._empty))
+
+
+def train_homologs(world, labels, species):
+    pseudo = labels.pseudo
+    return cut_homologs(world, pseudo[(pseudo["split"] == "train") & pseudo["species"].isin(list(species))])
+
+
+@pytest.mark.parametrize("number", [1, 5, 22])
+def test_homologs_of_the_nearest_relatives(source, labels, tiny_world, number):
+    examples = source.nearest(np.random.default_rng(1), number)
+    expected = train_homologs(tiny_world, labels, tiny_world.relatives[:number])
+    assert sorted(texts(examples.codes[examples.labels == 1])) == sorted(expected)
+
+
+@pytest.mark.parametrize("number", [0, 23])
+def test_more_relatives_than_there_are(source, number):
+    with pytest.raises(ValueError, match=f"^nearest {number}: tiny has 22 relatives$"):
+        source.nearest(np.random.default_rng(1), number)
+
+
+def test_copies_and_diverged_homologs_are_of_their_relatives_and_equally_many(source, labels, tiny_world):
+    near = set(tiny_world.near_identical)
+    assert near == {"panTro6", "panPan2", "gorGor4"}
+    groups = {"copies": near, "diverged": set(tiny_world.relatives) - near}
+    pools = {kind: Counter(train_homologs(tiny_world, labels, group)) for kind, group in groups.items()}
+    smaller = min(pool.total() for pool in pools.values())
+    for kind, pool in pools.items():
+        examples = draw(source, kind)
+        found = Counter(texts(examples.codes[examples.labels == 1]))
+        assert found.total() == smaller and not found - pool
+
+
+def test_a_world_without_near_identical_relatives(source, tiny_world):
+    other = ExampleSource(dataclasses.replace(tiny_world, near_identical=()), source.dataset)
+    with pytest.raises(ValueError, match=r"^the description of world tiny names no near_identical relatives$"):
+        draw(other, "copies")
+
+
+def test_more_homologs_than_there_are(source):
+    with pytest.raises(ValueError, match=r"^CTCF: 1000000 homologs are asked for, and there are \d+$"):
+        source.pseudo_labelled(np.random.default_rng(1), number=1_000_000)
+
+
+def test_augmented_homologs_lie_by_more_than_half_in_a_homolog_of_a_training_peak(source, labels, tiny_world):
+    examples = draw(source, "pseudo_augmented")
+    windows = texts(examples.codes[examples.labels == 1])
+    assert len(windows) == source.pseudo_positives
+    homologs = labels.homologs[labels.homologs["split"] == "train"]
+    found, phases, turned = 0, set(), 0
+    for species, here in homologs.groupby("species"):
+        genome = Genome(tiny_world.genome_path(species))
+        sequences = {name: dna.decode(genome.codes(name)) for name in genome.lengths}
+        around = {
+            (chrom, start): sequences[chrom][start - BIN : end + BIN]
+            for chrom, start, end in zip(here["chrom"], here["start"], here["end"])
+        }
+        for window in windows:
+            back = dna.decode(dna.reverse_complement(dna.encode(window)))
+            for (chrom, start), text in around.items():
+                for strand, word in enumerate((window, back)):
+                    if (at := text.find(word)) >= 0:
+                        begin = start - BIN + at
+                        ends = here.loc[(here["chrom"] == chrom) & (here["start"] == start), "end"]
+                        assert max(np.minimum(ends, begin + BIN) - max(start, begin)) > BIN / 2
+                        found, turned = found + 1, turned + strand
+                        phases.add(begin % BIN)
+    assert found >= len(windows)  # near-identical relatives hold some of them twice
+    assert len(phases) > 50 and 0.3 < turned / found < 0.7
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "pseudo_augmented"])  # of fewer homologs if wide
 def test_wide_windows_have_the_narrow_ones_in_their_middle(source, wide_source, kind):
     narrow, wide = draw(source, kind), draw(wide_source, kind)
     assert wide.codes.shape == (len(narrow.codes), 1000)

@@ -6,10 +6,23 @@ import numpy as np
 import pytest
 
 from regdna.data.examples import Examples
-from regdna.training.regimes import MISTAKES, REGIMES, Budget, confidence, stream, train
+from regdna.training.regimes import FIRST_PHASES, Budget, check_regime, confidence, stream, train
 
 BUDGET = Budget(steps=7, finetune_steps=3, learning_rate=0.5, finetune_learning_rate=0.25, iterations=3, noise=0.1)
-KINDS = {"labelled": 0, "augmented": 1, "pseudo_labelled": 2, "leaked": 3, "leaked, equal": 4}
+KINDS = {
+    "labelled": 0,
+    "augmented": 1,
+    "pseudo_labelled": 2,
+    "leaked": 3,
+    "leaked, equal": 4,
+    "repeated": 5,
+    "pseudo_augmented": 6,
+    "copies": 7,
+    "diverged": 8,
+    "nearest 5": 9,
+    "nearest 12": 10,
+}
+MISTAKES = ["SSL-leak", "SSL-leak-equal"]
 POSITIVES = 6
 
 
@@ -26,14 +39,13 @@ class FakeSource:
         codes[:, 1] = rng.integers(0, 200, len(codes))
         return Examples(codes, labels, np.ones(len(labels), np.float32))
 
-    def labelled(self, rng):
-        return self._examples("labelled", rng)
+    def __getattr__(self, name):
+        if name not in KINDS:
+            raise AttributeError(name)
+        return lambda rng: self._examples(name, rng)
 
-    def augmented(self, rng):
-        return self._examples("augmented", rng)
-
-    def pseudo_labelled(self, rng):
-        return self._examples("pseudo_labelled", rng)
+    def nearest(self, rng, number):
+        return self._examples(f"nearest {number}", rng)
 
     def leaked(self, rng, equal):
         return self._examples("leaked, equal" if equal else "leaked", rng)
@@ -45,6 +57,8 @@ class FakeSource:
 
 class FakeLearner:
     """Writes down what it is asked to do; its probabilities tell learners apart."""
+
+    is_learner = True
 
     def __init__(self, seed, number):
         self.seed, self.number = seed, number
@@ -84,15 +98,18 @@ def test_import_needs_no_framework():
     assert (done.stdout.strip(), done.returncode) == ("set()", 0), done.stderr
 
 
-def test_names_of_the_regimes():
-    assert list(REGIMES) == ["SL", "SL-aug", "SSL", "SSL-NS"]
-    assert list(MISTAKES) == ["SSL-leak", "SSL-leak-equal"]
+@pytest.mark.parametrize("regime", ["ssl", "SSL-nearest", "SSL-nearest5x", "SSL-NS-k", "SSL-NS-sd0.1-k3", "SL-NS"])
+def test_unknown_regime(regime):
+    known = "SL, SL-neg, SL-aug, SSL, .*SSL-nearest5 .any number., SSL-NS, SSL-NS-k3, SSL-NS-sd0.3 .any numbers."
+    with pytest.raises(ValueError, match=f"^no regime named '{regime}'; regimes: {known}$"):
+        trained(regime)
 
 
-def test_unknown_regime():
-    known = "SL, SL-aug, SSL, SSL-NS, SSL-leak, SSL-leak-equal"
-    with pytest.raises(ValueError, match=f"^no regime named 'ssl'; regimes: {known}$"):
-        trained("ssl")
+@pytest.mark.parametrize(
+    "regime", ["SSL-nearest5", "SSL-NS", "SSL-NS-k3", "SSL-NS-sd0", "SSL-NS-sd0.3", "SSL-NS-k3-sd1"]
+)
+def test_regimes_with_a_number(regime):
+    check_regime(regime)
 
 
 FIRST = {
@@ -101,7 +118,18 @@ FIRST = {
     "SSL": "pseudo_labelled",
     "SSL-leak": "leaked",
     "SSL-leak-equal": "leaked, equal",
+    "SL-neg": "repeated",
+    "SSL-aug": "pseudo_augmented",
+    "SSL-copies": "copies",
+    "SSL-diverged": "diverged",
+    "SSL-nearest5": "nearest 5",
+    "SSL-nearest12": "nearest 12",
 }
+REGIMES = [*FIRST, "SSL-NS"]
+
+
+def test_every_first_phase_is_tested():
+    assert set(FIRST_PHASES) == {name for name in FIRST if "nearest" not in name}
 
 
 @pytest.mark.parametrize("regime, first", FIRST.items())
@@ -113,6 +141,7 @@ def test_phases(regime, first):
     assert all((examples.weights == 1).all() for examples, *_ in learner.fits)
     assert result.learner is learner and learner.seed == 5
     assert result.steps == 10
+    assert result.pseudo_positives == (POSITIVES if regime.startswith("SSL") else 0)
     assert [asked for asked in source.asked if not asked.startswith("evaluation")] == [first, "labelled"]
 
 
@@ -128,6 +157,19 @@ def test_phases_of_the_noisy_student():
         assert [rate for _, _, rate, *_ in learner.fits] == [0.5, 0.25]
     assert source.asked.count("pseudo_labelled") == 1  # every student sees the same examples
     assert "augmented" not in source.asked
+
+
+@pytest.mark.parametrize(
+    "regime, number, noise", [("SSL-NS-k2", 2, 0.1), ("SSL-NS-sd0", 3, 0), ("SSL-NS-k1-sd0.5", 1, 0.5)]
+)
+def test_knobs_of_the_noisy_student(regime, number, noise):
+    _, learners, _ = trained(regime)
+    changed = Budget(**{**vars(BUDGET), "iterations": number, "noise": noise})
+    _, same, _ = trained("SSL-NS", budget=changed)
+    assert len(learners) == 1 + number
+    for one, other in zip(learners, same, strict=True):
+        for (examples, *_), (others, *_) in zip(one.fits, other.fits, strict=True):
+            np.testing.assert_array_equal(examples.weights, others.weights)
 
 
 @pytest.mark.parametrize("iterations", [1, 2, 5])
@@ -184,7 +226,7 @@ def test_confidence_without_noise_is_the_probability():
     np.testing.assert_array_equal(confidence(np.array([0.25, 1.0]), 0.0, np.random.default_rng(0)), [0.25, 1.0])
 
 
-@pytest.mark.parametrize("regime", [*REGIMES, *MISTAKES])
+@pytest.mark.parametrize("regime", REGIMES)
 def test_test_bins_are_never_asked_for(regime):
     source, learners, _ = trained(regime)
     evaluations = {asked for asked in source.asked if asked.startswith("evaluation")}
@@ -194,7 +236,7 @@ def test_test_bins_are_never_asked_for(regime):
             np.testing.assert_array_equal(validation[1], [1, 0, 0, 1])
 
 
-@pytest.mark.parametrize("regime", [*REGIMES, *MISTAKES])
+@pytest.mark.parametrize("regime", REGIMES)
 def test_seed_decides_everything(regime):
     def account(seed):
         _, learners, result = trained(regime, seed)
@@ -217,7 +259,7 @@ def test_regimes_share_their_labelled_examples():
     np.testing.assert_array_equal(supervised.fits[1][0].codes, semi.fits[1][0].codes)
 
 
-@pytest.mark.parametrize("regime", REGIMES)
+@pytest.mark.parametrize("regime", [name for name in REGIMES if name not in MISTAKES])
 def test_no_regime_but_a_mistake_sees_homologs_of_test_peaks(regime):
     assert not {asked for asked in trained(regime)[0].asked if asked.startswith("leaked")}
 

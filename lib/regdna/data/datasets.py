@@ -19,6 +19,7 @@ from regdna.data.liftover import MERGE_GAP
 from regdna.files import alone, atomic_folder, check_name, sha256, write_table, write_text
 
 NEGATIVES = 2_000_000  # training negatives that are kept, drawn at random: more than a regime draws at a time
+TABLES = ("intervals.tsv.gz", "peaks.tsv.gz", "homologs.tsv.gz")
 CATEGORIES = ("genome", "chrom", "split", "source_peak", "source_chrom")
 
 
@@ -38,6 +39,8 @@ class Dataset:
         reference come first, in genome order, then the pseudo-labelled bins of each relative.
     peaks : pandas.DataFrame
         On the reference: chrom, start, end, name, split.
+    homologs : pandas.DataFrame
+        Homologous peaks of the relatives that may be seen at any phase: genome, chrom, start, end, split, source_peak.
     provenance : dict
         World, experiment, rules, hashes, versions, and the ledger of the labelling.
     """
@@ -46,6 +49,7 @@ class Dataset:
     codes: np.ndarray
     intervals: pd.DataFrame
     peaks: pd.DataFrame
+    homologs: pd.DataFrame
     provenance: dict
 
     @property
@@ -114,10 +118,12 @@ def open_dataset(folder):
         intervals = pd.read_csv(folder / "intervals.tsv.gz", sep="\t", dtype=text, keep_default_na=False)
         names = {"chrom": str, "name": str}
         peaks = pd.read_csv(folder / "peaks.tsv.gz", sep="\t", dtype=names, keep_default_na=False)
+        names = {"genome": str, "chrom": str, "source_peak": str}
+        homologs = pd.read_csv(folder / "homologs.tsv.gz", sep="\t", dtype=names, keep_default_na=False)
         codes = np.load(folder / "codes.npy", mmap_mode="r", allow_pickle=False)
     except (EOFError, KeyError, OSError, ValueError, zlib.error) as error:
         raise ValueError(f"{folder} is damaged ({error}); delete it and make it again") from error
-    for name in ("intervals.tsv.gz", "peaks.tsv.gz"):  # the codes are large, and read where they are needed
+    for name in TABLES:  # the codes are large, and read where they are needed
         if sha256(folder / name) != provenance["sha256"][name]:
             raise ValueError(f"{folder / name} is not what was made; delete {folder} and make it again")
     rows, window = provenance["rows"], provenance["rules"]["window"]
@@ -126,7 +132,7 @@ def open_dataset(folder):
             f"{folder}: {' by '.join(map(str, codes.shape))} codes, {len(intervals)} intervals, and by its provenance "
             f"{rows} windows of {window} bases; delete it and make it again"
         )
-    return Dataset(folder, codes, intervals, peaks, provenance)
+    return Dataset(folder, codes, intervals, peaks, homologs, provenance)
 
 
 def dataset_fingerprint(world, experiment, peaks_path=None, window=BIN):
@@ -195,6 +201,7 @@ def _make(world, labels, path, peaks_path, window, fingerprint):
         del codes
         write_table(folder / "intervals.tsv.gz", intervals)
         write_table(folder / "peaks.tsv.gz", labels.peaks[["chrom", "start", "end", "name", "split"]])
+        write_table(folder / "homologs.tsv.gz", _homologs(labels))
         provenance = {
             "fingerprint": fingerprint,
             "world": world.name,
@@ -203,7 +210,7 @@ def _make(world, labels, path, peaks_path, window, fingerprint):
             "reference": world.reference,
             "rows": len(intervals),
             "rules": _rules(world, labels.experiment, peaks_path, window),
-            "sha256": {name: sha256(folder / name) for name in ("codes.npy", "intervals.tsv.gz", "peaks.tsv.gz")},
+            "sha256": {name: sha256(folder / name) for name in ("codes.npy", *TABLES)},
             "versions": {"regdna": __version__, "numpy": version("numpy"), "pandas": version("pandas")},
             "ledger": ledger.steps,
         }
@@ -227,6 +234,12 @@ def _intervals(world, labels):
         parts.append(_part(species, here, here["peak"].to_numpy(), peaks))
     table = pd.concat(parts, ignore_index=True)
     table.insert(0, "experiment", labels.experiment)
+    return table
+
+
+def _homologs(labels):
+    table = labels.homologs.rename(columns={"species": "genome"})
+    table["source_peak"] = labels.peaks["name"].to_numpy(object)[table.pop("peak")]
     return table
 
 

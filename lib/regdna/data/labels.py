@@ -34,6 +34,9 @@ class Labels:
         :class:`regdna.data.liftover.Lifted`.
     pseudo : pandas.DataFrame
         Pseudo-labelled positive bins of the relatives: species, chrom, start, peak (row of ``peaks``), split.
+    homologs : pandas.DataFrame
+        Homologous peaks that may be seen through a window at any phase: species, chrom, start, end, peak, split. They
+        are wider than half a bin, have no unknown base near them and nothing that comes from a peak of another split.
     ledger : regdna.data.ledger.Ledger
         What became of peaks, homologs and bins at each step. Bins of relatives are dropped as ``duplicate`` (a second
         homolog of the same split hits them; kept once), ``other split`` (a homolog of a peak of another split, or a
@@ -46,6 +49,7 @@ class Labels:
     bins: pd.DataFrame
     lifted: pd.DataFrame
     pseudo: pd.DataFrame
+    homologs: pd.DataFrame
     ledger: Ledger
 
     def __post_init__(self):
@@ -103,7 +107,7 @@ def label_world(world, experiment, peaks_path=None, window=BIN):
     binned = sum(len(np.unique(rows)) for rows in positive)
     ledger.add("binning", world.reference, "peaks", len(peaks), binned, {"fills half of no bin": len(peaks) - binned})
     bins = _known_bins(bins, reference, lengths, world, ledger)
-    lifted, pseudo = [], []
+    lifted, pseudo, any_phase = [], [], []
     for species in world.relatives:
         genome = Genome(world.genome_path(species))
         chains = read_chains(world.chain_path(species))
@@ -122,8 +126,9 @@ def label_world(world, experiment, peaks_path=None, window=BIN):
         kept, dropped = _selected(found, places, genome, world.max_unknown, (window - BIN) // 2)
         ledger.add("selection", species, "bins", len(found), len(kept), dropped)
         pseudo.append(kept)
-    pseudo = pd.concat(pseudo, ignore_index=True)
-    return Labels(experiment, peaks, bins, pd.concat(lifted, ignore_index=True), pseudo, ledger)
+        any_phase.append(_any_phase(table, places, peaks, genome, window))
+    tables = (pd.concat(parts, ignore_index=True) for parts in (lifted, pseudo, any_phase))
+    return Labels(experiment, peaks, bins, *tables, ledger)
 
 
 def label_bins(peaks, lengths, width=BIN):
@@ -226,6 +231,25 @@ def _places(lifted, chains, peaks):
             "split": np.append(split[whole["peak"]], torn["split"].to_numpy(object)[pieces.interval]),
         }
     )
+
+
+def _any_phase(lifted, places, peaks, genome, window):
+    """The homologs around which any window that lies by more than half inside is of their split and of known bases."""
+    whole = lifted[lifted["status"] == "lifted"]
+    table = whole[["species", "to_chrom", "to_start", "to_end", "peak"]].set_axis(
+        ["species", "chrom", "start", "end", "peak"], axis=1
+    )
+    table["split"] = peaks["split"].to_numpy()[table["peak"]]
+    table = table[table["end"] - table["start"] > BIN // 2].reset_index(drop=True)
+    usable = np.zeros(len(table), bool)
+    around = BIN // 2 - 1 + (window - BIN) // 2
+    for (chrom, split), rows in table.groupby(["chrom", "split"], sort=False).indices.items():
+        foreign = places[(places["chrom"] == chrom) & (places["split"] != split)]
+        start, end = table["start"].to_numpy()[rows] - around, table["end"].to_numpy()[rows] + around
+        near = touched(start, end, foreign["start"].to_numpy(), foreign["end"].to_numpy())
+        unknown = touched(start, end, *genome.unknown(chrom))
+        usable[rows] = ~near & ~unknown & (start >= 0) & (end <= genome.lengths[chrom])
+    return table[usable].reset_index(drop=True)
 
 
 def _selected(found, places, genome, max_unknown, flank):

@@ -1,22 +1,26 @@
-"""The four ways to train: SL, SL-aug, SSL and SSL-NS (Phan et al. 2024, Methods; SL-aug is this book's control).
+"""The ways to train: SL, SL-aug, SSL and SSL-NS, and the variants that the book compares them with.
 
-Written once for every framework. A *learner* is any object with
+SL, SSL and SSL-NS are those of Phan et al. 2024 (Methods); SL-aug is this book's control. Written once for every
+framework. A *learner* is any object with ``is_learner = True`` and
 
 * ``fit(examples, steps, learning_rate, validation, rng)``: take so many gradient steps, keep the weights that are best
   on ``validation = (codes, labels)``, the present ones included, and return a list of checkpoints, each a dict with
   ``step``, ``loss`` and ``validation_aupr``;
 * ``predict(codes)``: probabilities, float array, shape (N,).
 
-A *source* has ``labelled(rng)``, ``augmented(rng)``, ``pseudo_labelled(rng)``, ``leaked(rng, equal)`` (balanced
-examples) and ``evaluation(split)``; see :class:`regdna.data.examples.ExampleSource`.
+Keras networks and objects with a plain fit and predict become learners by themselves; see
+:mod:`regdna.training.learners`. A *source* has a method for each kind of balanced examples, named in
+:data:`FIRST_PHASES`, and ``evaluation(split)``; see :class:`regdna.data.examples.ExampleSource`.
 """
 
-from dataclasses import dataclass
-from functools import partial
+import re
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from regdna.training.learners import as_learner
 
 
 @dataclass(frozen=True)
@@ -45,33 +49,66 @@ class Budget:
 
 
 class Trained(NamedTuple):
-    """A trained learner, its checkpoints (DataFrame: stage, step, loss, validation_aupr) and its gradient steps."""
+    """What a regime has made.
+
+    Attributes
+    ----------
+    learner : object
+    history : pandas.DataFrame
+        Checkpoints: stage, step, loss, validation_aupr.
+    steps : int
+        Gradient steps, all learners together.
+    pseudo_positives : int
+        Pseudo-labelled positives of the first phase; 0 where it knows the reference only.
+    """
 
     learner: object
     history: pd.DataFrame
     steps: int
+    pseudo_positives: int
 
 
-def train(regime, make_learner, source, budget, seed):
+FIRST_PHASES = {
+    "SL": lambda source, rng: source.labelled(rng),
+    "SL-neg": lambda source, rng: source.repeated(rng),
+    "SL-aug": lambda source, rng: source.augmented(rng),
+    "SSL": lambda source, rng: source.pseudo_labelled(rng),
+    "SSL-aug": lambda source, rng: source.pseudo_augmented(rng),
+    "SSL-copies": lambda source, rng: source.copies(rng),
+    "SSL-diverged": lambda source, rng: source.diverged(rng),
+    "SSL-leak": lambda source, rng: source.leaked(rng, equal=False),
+    "SSL-leak-equal": lambda source, rng: source.leaked(rng, equal=True),
+}
+NEAREST = re.compile(r"SSL-nearest(\d+)")
+NOISY_STUDENT = re.compile(r"SSL-NS(?:-k(\d+))?(?:-sd(\d+(?:\.\d+)?))?")
+
+
+def train(regime, make_model, source, budget, seed):
     """Train by one of the regimes.
 
-    Two more regimes make a mistake on purpose, for the chapter that measures what it does: ``SSL-leak`` trains on the
-    homologs of test peaks, too, and ``SSL-leak-equal`` does so with as many homologs as SSL has.
-
     Every regime takes the same two phases of the same length, so no model is better for having been trained longer;
-    only SSL-NS, which trains a student per iteration, takes more. The regimes differ in the first phase:
+    only SSL-NS, which trains a student per iteration, takes more. The second phase is fine-tuning on the labelled bins
+    of the reference; the regimes differ in the first:
 
     * ``SL``: the labelled bins of the reference.
+    * ``SL-neg``: the same positives, repeated, with as many different negatives as SSL has.
     * ``SL-aug``: the labelled peaks of the reference at random phases and strands, as many as SSL has homologs.
     * ``SSL``: the pseudo-labelled homologs of the relatives.
+    * ``SSL-aug``: homologs at random phases and strands, as many as SSL has.
     * ``SSL-NS``: as SSL, each homolog weighted by the confidence of a teacher, plus noise; negatives weigh 1. The first
-      teacher is trained by SL; each student is the next one's teacher.
+      teacher is trained by SL; each student is the next one's teacher. ``SSL-NS-k3`` has 3 students instead of the
+      budget's, ``SSL-NS-sd0.3`` noise of that standard deviation; ``SSL-NS-k3-sd0.3`` both.
+    * ``SSL-nearest5``: as SSL, with the 5 nearest relatives (any number).
+    * ``SSL-copies``, ``SSL-diverged``: with the near-identical relatives or with the others, as many homologs each.
+    * ``SSL-leak``: with the homologs of test peaks, too, a mistake made on purpose; ``SSL-leak-equal``: with as many
+      homologs as SSL has.
 
     Parameters
     ----------
     regime : str
-    make_learner : callable
-        Takes a seed and returns a new learner.
+    make_model : callable
+        Takes a seed and returns a new model: a Keras network, an object with ``fit(codes, labels, weights)`` and
+        ``predict(codes)``, or a learner.
     source : object
     budget : Budget
     seed : int
@@ -84,23 +121,44 @@ def train(regime, make_learner, source, budget, seed):
     Raises
     ------
     ValueError
-        If there is no such regime.
+        If there is no such regime, or the source cannot serve it.
     """
     check_regime(regime)
-    return (REGIMES | MISTAKES)[regime](make_learner, source, budget, seed)
+    if knobs := NOISY_STUDENT.fullmatch(regime):
+        iterations, noise = knobs.groups()
+        changes = {"iterations": iterations and int(iterations), "noise": noise and float(noise)}
+        budget = replace(budget, **{name: value for name, value in changes.items() if value is not None})
+        return _noisy_student(make_model, source, budget, seed)
+    return _two_phases(regime, make_model, source, budget, seed)
 
 
 def check_regime(regime):
     """Raise a ValueError that lists the regimes if there is none of this name."""
-    if regime not in REGIMES | MISTAKES:
-        raise ValueError(f"no regime named {regime!r}; regimes: {', '.join(REGIMES | MISTAKES)}")
+    if regime in FIRST_PHASES or NEAREST.fullmatch(regime) or NOISY_STUDENT.fullmatch(regime):
+        return
+    names = [*FIRST_PHASES, "SSL-nearest5 (any number)", "SSL-NS, SSL-NS-k3, SSL-NS-sd0.3 (any numbers)"]
+    raise ValueError(f"no regime named {regime!r}; regimes: {', '.join(names)}")
+
+
+def stream(seed, purpose):
+    """Make an independent random stream for one purpose of one run; returns a numpy.random.Generator."""
+    return np.random.default_rng([seed, *purpose.encode()])
+
+
+def first_phase(regime, source, seed):
+    """Draw what a regime learns from first; returns examples."""
+    rng = stream(seed, "first phase")
+    if nearest := NEAREST.fullmatch(regime):
+        return source.nearest(rng, int(nearest[1]))
+    return FIRST_PHASES[regime](source, rng)
 
 
 class _Course:
     """One learner on its way through the phases of a regime."""
 
-    def __init__(self, make_learner, source, budget, seed, stage):
-        self.learner, self.source, self.budget, self.seed, self.stage = make_learner(seed), source, budget, seed, stage
+    def __init__(self, make_model, source, budget, seed, stage):
+        self.learner = as_learner(make_model(seed))
+        self.source, self.budget, self.seed, self.stage = source, budget, seed, stage
         self.validation = source.evaluation("validation")
         self.checkpoints, self.steps = [], 0
 
@@ -110,54 +168,32 @@ class _Course:
             self.checkpoints.append({"stage": f"{self.stage}{name}", **point, "step": self.steps + point["step"]})
         self.steps += steps
 
-    def run(self, first):
+    def run(self, first, pseudo_positives):
         self.phase("first phase", first, self.budget.steps, self.budget.learning_rate)
         labelled = self.source.labelled(stream(self.seed, "labelled"))
         self.phase("fine-tuning", labelled, self.budget.finetune_steps, self.budget.finetune_learning_rate)
-        return self
-
-    def trained(self):
-        return Trained(self.learner, pd.DataFrame(self.checkpoints), self.steps)
+        return Trained(self.learner, pd.DataFrame(self.checkpoints), self.steps, pseudo_positives)
 
 
-def stream(seed, purpose):
-    """Make an independent random stream for one purpose of one run; returns a numpy.random.Generator."""
-    return np.random.default_rng([seed, *purpose.encode()])
+def _two_phases(regime, make_model, source, budget, seed, stage=""):
+    first = first_phase(regime, source, seed)
+    pseudo_positives = int(first.labels.sum()) if regime.startswith("SSL") else 0
+    return _Course(make_model, source, budget, seed, stage).run(first, pseudo_positives)
 
 
-def _supervised(make_learner, source, budget, seed, stage=""):
-    first = source.labelled(stream(seed, "labelled"))
-    return _Course(make_learner, source, budget, seed, stage).run(first).trained()
-
-
-def _augmented(make_learner, source, budget, seed):
-    first = source.augmented(stream(seed, "augmented"))
-    return _Course(make_learner, source, budget, seed, "").run(first).trained()
-
-
-def _semi_supervised(make_learner, source, budget, seed):
-    first = source.pseudo_labelled(stream(seed, "pseudo-labelled"))
-    return _Course(make_learner, source, budget, seed, "").run(first).trained()
-
-
-def _leaky(make_learner, source, budget, seed, equal):
-    first = source.leaked(stream(seed, "pseudo-labelled"), equal)
-    return _Course(make_learner, source, budget, seed, "").run(first).trained()
-
-
-def _noisy_student(make_learner, source, budget, seed):
-    teacher = _supervised(make_learner, source, budget, seed, stage="teacher: ")
+def _noisy_student(make_model, source, budget, seed):
+    teacher = _two_phases("SL", make_model, source, budget, seed, stage="teacher: ")
     histories, steps = [teacher.history], teacher.steps
-    first = source.pseudo_labelled(stream(seed, "pseudo-labelled"))
+    first = first_phase("SSL", source, seed)
     for iteration in range(1, budget.iterations + 1):
         weights = confidence(teacher.learner.predict(first.codes), budget.noise, stream(seed, f"noise {iteration}"))
         weighted = first._replace(weights=np.where(first.labels == 1, weights, 1).astype(np.float32))
         # Each student starts from weights of its own.
-        student = _Course(make_learner, source, budget, seed + 1000 * iteration, f"student {iteration}: ")
-        teacher = student.run(weighted).trained()
+        student = _Course(make_model, source, budget, seed + 1000 * iteration, f"student {iteration}: ")
+        teacher = student.run(weighted, int(first.labels.sum()))
         histories.append(teacher.history.assign(step=teacher.history["step"] + steps))
         steps += teacher.steps
-    return Trained(teacher.learner, pd.concat(histories, ignore_index=True), steps)
+    return teacher._replace(history=pd.concat(histories, ignore_index=True), steps=steps)
 
 
 def confidence(probability, noise, rng):
@@ -175,7 +211,3 @@ def confidence(probability, noise, rng):
     float array, shape (N,)
     """
     return np.maximum(probability + rng.normal(0, noise, len(probability)), 0)
-
-
-REGIMES = {"SL": _supervised, "SL-aug": _augmented, "SSL": _semi_supervised, "SSL-NS": _noisy_student}
-MISTAKES = {"SSL-leak": partial(_leaky, equal=False), "SSL-leak-equal": partial(_leaky, equal=True)}

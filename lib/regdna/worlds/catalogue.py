@@ -40,6 +40,8 @@ class World:
     reference : str
     relatives : tuple of str
         Nearest first.
+    near_identical : tuple of str
+        Relatives that the description calls near-identical to the reference: strains, or sister species.
     distances : dict of str to float
         Substitutions per site from the reference, where a tree is given; else empty.
     experiments : dict of str to dict
@@ -76,6 +78,7 @@ class World:
     built: Path
     jaspar: dict
     description: dict = field(repr=False)
+    near_identical: tuple = ()
     distances: dict = field(default_factory=dict)
     chromosomes: tuple | None = None
     aliases: dict = field(default_factory=dict)
@@ -206,7 +209,8 @@ def open_world(name, catalogue=CATALOGUE, built=None):
         raise ValueError(f"{path}: its name is {text.get('name')!r}; it must be that of the file, {name!r}")
     try:
         tree = Path(catalogue) / text["tree"] if "tree" in text else None
-        distances = trees.distances(trees.read_tree(tree), text["reference"]) if tree else {}
+        scale = text.get("simulation", {}).get("tree_scale", 1.0)
+        distances = trees.distances(trees.read_tree(tree, scale), text["reference"]) if tree else {}
         genomes = [genome["name"] for genome in text.get("genomes", ())]
         relatives = tuple(distances) or tuple(name for name in genomes if name != text["reference"])
         if not tree and text["reference"] not in genomes:
@@ -220,6 +224,7 @@ def open_world(name, catalogue=CATALOGUE, built=None):
             reference=text["reference"],
             relatives=relatives,
             distances=distances,
+            near_identical=tuple(text.get("near_identical", ())),
             tree=tree,
             experiments={e["name"]: e for e in text["experiments"]},
             test_chromosomes=frozenset(text["test_chromosomes"]),

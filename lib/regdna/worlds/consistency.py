@@ -36,6 +36,13 @@ def contradictions(text, species):
         twice = [name for name, count in Counter(entry["name"] for entry in entries).items() if count > 1]
         yield from (f"{part}: {name} is listed twice" for name in twice)
         files += [(f"{part}: {entry['name']}", entry) for entry in entries]
+    if text.get("simulation", {}).get("tree_scale", 1) <= 0:
+        yield f"tree_scale is {text['simulation']['tree_scale']}; it must be above 0"
+    relatives = species - {text["reference"]}
+    if strange := sorted(set(text.get("near_identical", ())) - relatives):
+        yield f"near_identical: {', '.join(strange)} is no relative"
+    elif relatives and relatives == set(text.get("near_identical", ())):
+        yield "near_identical: all relatives are listed, so that none is left to compare them with"
     if genomes and "tree" in text:
         listed = {genome["name"] for genome in genomes}
         yield from (f"genomes: {name} of the tree is missing" for name in sorted(species - listed))

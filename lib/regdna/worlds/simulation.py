@@ -38,11 +38,11 @@ def simulate(plan, experiments, reference, tree_path, folder):
     reference : str
         The species that is assayed.
     tree_path : path
-        Newick file, branch lengths in substitutions per site.
+        Newick file, branch lengths in substitutions per site; the plan's ``tree_scale`` multiplies them.
     folder : path
     """
     folder = Path(folder)
-    root = trees.read_tree(tree_path)
+    root = trees.read_tree(tree_path, plan.get("tree_scale", 1.0))
     rng = np.random.default_rng(plan["seed"])
     names = [f"chr{i}" for i in range(1, len(HUMAN_MEGABASES) + 1)]
     lengths = np.round(plan["size"] * np.array(HUMAN_MEGABASES) / sum(HUMAN_MEGABASES)).astype(int)

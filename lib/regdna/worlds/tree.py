@@ -13,12 +13,14 @@ class Branch(NamedTuple):
     children: tuple
 
 
-def read_tree(path):
+def read_tree(path, scale=1.0):
     """Read a rooted Newick tree.
 
     Parameters
     ----------
     path : path
+    scale : float
+        Factor on all branch lengths.
 
     Returns
     -------
@@ -38,15 +40,16 @@ def read_tree(path):
         if clade is not tree.root and (clade.branch_length is None or clade.branch_length < 0):
             problem = "has no length" if clade.branch_length is None else f"has length {clade.branch_length}"
             raise ValueError(f"{path}: branch to {clade.name or 'an inner node'} {problem}")
-    root = _branch(tree.root)
+    root = _branch(tree.root, scale)
     names = species(root)
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: a species name occurs twice")
     return root
 
 
-def _branch(clade):
-    return Branch(clade.name or "", float(clade.branch_length or 0), tuple(_branch(child) for child in clade.clades))
+def _branch(clade, scale):
+    children = tuple(_branch(child, scale) for child in clade.clades)
+    return Branch(clade.name or "", scale * float(clade.branch_length or 0), children)
 
 
 def species(branch):
