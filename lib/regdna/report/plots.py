@@ -16,6 +16,10 @@ REGIME_COLORS = {
     "SL-aug": "#dd8452",
     "SSL": "#4c72b0",
     "SSL-NS": "#55a868",
+    "SL-neg": "#ccb974",
+    "SSL-copies": "#64b5cd",
+    "SSL-diverged": "#8172b3",
+    "SSL-aug": "#937860",
     "SSL-leak": "#c44e52",
     "SSL-leak-equal": "#da8bc3",
 }
@@ -253,6 +257,22 @@ def plot_logo(probabilities, ax, title=""):
     logomaker.Logo(pd.DataFrame(p * information, columns=list("ACGT")), ax=ax, show_spines=False)
     ax.set(ylim=(0, 2), yticks=[0, 1, 2], xticks=[])
     ax.set_title(title, fontsize=10)
+    return ax
+
+
+def plot_attribution(values, start, ax):
+    """Draw attributions as a logo: each letter as high as what it contributes.
+
+    Parameters
+    ----------
+    values : float array, shape (L, A)
+    start : int
+        Position of the first letter in its window.
+    """
+    table = pd.DataFrame(values, columns=list("ACGT"), index=range(start, start + len(values)))
+    logomaker.Logo(table, ax=ax, show_spines=False)
+    ax.set(xlabel="", ylabel="")
+    ax.axhline(0, color="black", lw=0.5)
     return ax
 
 

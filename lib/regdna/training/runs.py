@@ -29,6 +29,7 @@ METRICS = (
     "pseudo_positives",
     "steps",
     "seconds",
+    "note",
 )
 
 
@@ -38,7 +39,8 @@ class Run(NamedTuple):
     Attributes
     ----------
     row : dict
-        One row of ``metrics.csv``; its fields are :data:`METRICS`.
+        One row of ``metrics.csv``; its fields are :data:`METRICS`. Where ``note`` says that something is wrong with the
+        scores, AUROC and AUPR are None, so that they are not averaged in.
     history : pandas.DataFrame
         Checkpoints: stage, step, loss, validation_aupr.
     labels : uint8 array, shape (N,)
@@ -94,14 +96,15 @@ class Runner:
         self.world, self.experiment, self.model, self.peaks = world, experiment, model, peaks
         self.budget = budget or Budget()
         self.results = Path(results)
-        self._build = MODELS[model]
+        self._model = MODELS[model]
         self._source = None
 
     @property
     def source(self):
         """The examples of the experiment (:class:`regdna.data.examples.ExampleSource`), loaded on first use."""
         if self._source is None:
-            labelled = dataset(self.world, self.experiment, self.results / "datasets", self.peaks)
+            folder, window = self.results / "datasets", self._model.window
+            labelled = dataset(self.world, self.experiment, folder, self.peaks, window)
             self._source = ExampleSource(self.world, labelled)
         return self._source
 
@@ -128,34 +131,40 @@ class Runner:
 
     def new_network(self, seed):
         """Build the untrained network; returns a keras.Model."""
-        return self._build(seed)
+        return self._model.build(seed=seed)
 
     def network(self, run):
         """Rebuild the trained network of a run; returns a keras.Model."""
-        network = self._build(run.row["seed"])
+        network = self._model.build(seed=run.row["seed"])
         weights = load_file(run.folder / "model.safetensors")
         network.set_weights([weights[name] for name in _names(network)])
         return network
 
-    def _train(self, regime, seed, fingerprint, folder):
+    def predict(self, run, codes):
+        """Score windows by the trained network of a run; float32 array, shape (N,)."""
         from regdna.training.keras_learner import KerasLearner
 
+        return KerasLearner(self.network(run)).predict(codes)
+
+    def _train(self, regime, seed, fingerprint, folder):
         begin = time.perf_counter()
-        trained = train(regime, lambda s: KerasLearner(self._build(s)), self.source, self.budget, seed)
+        trained = train(regime, self.new_network, self.source, self.budget, seed)
         codes, labels = self.source.evaluation("test")
         scores = trained.learner.predict(codes).astype(np.float32)
+        note = _trouble(trained.history, scores)
         row = {
             "world": self.world.name,
             "experiment": self.experiment,
             "model": self.model,
             "regime": regime,
             "seed": seed,
-            "auroc": auroc(labels, scores),
-            "aupr": aupr(labels, scores),
+            "auroc": None if note else auroc(labels, scores),
+            "aupr": None if note else aupr(labels, scores),
             "positives": self.source.positives,
-            "pseudo_positives": self.source.pseudo_positives,
+            "pseudo_positives": trained.pseudo_positives,
             "steps": trained.steps,
             "seconds": round(time.perf_counter() - begin, 1),
+            "note": note,
         }
         write_table(folder / "history.csv", trained.history)
         with atomic(folder / "test.npz") as temporary, open(temporary, "wb") as file:
@@ -168,7 +177,7 @@ class Runner:
     def _fingerprint(self, regime, seed):
         """Hash everything a run depends on."""
         parts = {
-            "dataset": dataset_fingerprint(self.world, self.experiment, self.peaks),
+            "dataset": dataset_fingerprint(self.world, self.experiment, self.peaks, self._model.window),
             "model": self.model,
             "regime": regime,
             "seed": seed,
@@ -209,6 +218,15 @@ def collect_metrics(results):
     table = pd.DataFrame(rows, columns=list(METRICS))
     write_table(Path(results) / "metrics.csv", table)
     return table
+
+
+def _trouble(history, scores):
+    """Say what is wrong with a model, "" if nothing: its scores would give a number, but one without meaning."""
+    if history["validation_aupr"].isna().any():
+        return f"diverged at step {history.loc[history['validation_aupr'].isna().idxmax(), 'step']}"
+    if not np.isfinite(scores).all():
+        return "scores are not finite"
+    return "constant scores" if np.ptp(scores) == 0 else ""
 
 
 def _names(network):
