@@ -1,5 +1,6 @@
-# make book     the book, on the simulated world          make book WORLD=yeast CONFIG=config/quick.yaml
-# make test     the tests                                 make tf WORLD=yeast NAME=Hsf1 PEAKS=hsf1.bed
+# make book       the book, on the simulated world        make book WORLD=yeast CONFIG=config/quick.yaml
+# make benchmark  its tables and figures, without a site   make benchmark WORLD=yeast
+# make test       the tests                               make tf WORLD=yeast NAME=Hsf1 PEAKS=hsf1.bed
 WORLD ?= simulated
 CONFIG ?= config/default.yaml
 PYTHON ?= python3.11
@@ -9,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # A killed run leaves no half-written file behind, so it can simply be started again.
 SNAKEMAKE = snakemake --configfile $(CONFIG) --cores all --nolock --rerun-incomplete --quiet progress host reason --show-failed-logs
 
-.PHONY: install book tf record test lint clean
+.PHONY: install book benchmark tf record test lint clean
 
 install: $(BIN)/installed
 
@@ -24,6 +25,9 @@ $(BIN)/installed: requirements.lock pyproject.toml
 
 book: install
 	$(SNAKEMAKE) --config world=$(WORLD) -- book
+
+benchmark: install
+	$(SNAKEMAKE) --config world=$(WORLD) -- benchmark
 
 tf: install
 	@test -n "$(NAME)" -a -n "$(PEAKS)" || { echo "usage: make tf WORLD=yeast NAME=Hsf1 PEAKS=hsf1.bed"; exit 2; }

@@ -11,34 +11,49 @@ os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NU
 GIVEN = config.get("world", "simulated")
 WORLD = config["worlds"].get(GIVEN, GIVEN)
 FACTOR, PEAKS = config.get("name", ""), config.get("peaks", "")
-if FACTOR in config["experiments"].get(GIVEN, []):
+EXPERIMENTS = {group: given.get(GIVEN, list(open_world(WORLD).experiments)[:3]) for group, given in config["experiments"].items()}
+PAGES_OF = [FACTOR] if FACTOR else EXPERIMENTS["pages"]
+if FACTOR in {*EXPERIMENTS["pages"], *EXPERIMENTS["benchmark"]}:
     raise ValueError(f"NAME={FACTOR} is a factor of the book; its runs would be overwritten, so choose another name")
-EXPERIMENTS = [FACTOR] if FACTOR else config["experiments"].get(GIVEN, list(open_world(WORLD).experiments)[:3])
-MODEL = config["models"][0]  # the chapters show the first model of the list
+MODEL, SEEDS = config["model"], config["seeds"]
+OTHERS, STUDENTS, TURNED = config["models"], config["noisy_student"], config["turned"]
+KNOBS = [f"SSL-NS-k{k}" for k in STUDENTS["iterations"]] + [f"SSL-NS-sd{sd}" for sd in STUDENTS["noise"]]
+NEAREST = config["genomes"].get(GIVEN, [1, 5])
+TURNED_WORLDS = TURNED["worlds"].get(GIVEN, [])
 SEQUENCED = open_world(WORLD).sequenced  # chapter 2 needs reads
 PEAK_CALLING = {"experiment": SEQUENCED[0], "fragment_length": 200} if SEQUENCED else {}
 PEAK_CALLING = config.get("peak_calling", {}).get(GIVEN, PEAK_CALLING)
-LIFTOVER = config["liftover"].get(GIVEN, {"experiment": EXPERIMENTS[0], "motif": ""})
+LIFTOVER = config["liftover"].get(GIVEN, {"experiment": PAGES_OF[0], "motif": ""})
 
 READY = f"data/built/{WORLD}/ready.json"
 RESULTS = f"results/{WORLD}"
 CHAPTERS = f"{RESULTS}/own/{FACTOR}" if FACTOR else RESULTS  # a reader's own factor leaves the book as it is
 PAGES = f"{CHAPTERS}/notebooks"
 HTML = f"{CHAPTERS}/site/html"
-CHAPTER_4 = {"04_cnn" if i == 0 else f"04_cnn-{name}": name for i, name in enumerate(EXPERIMENTS)}
-
-
+CHAPTER_4 = {"04_cnn" if i == 0 else f"04_cnn-{name}": name for i, name in enumerate(PAGES_OF)}
 LEAKS = ["SSL-leak", "SSL-leak-equal"]  # the mistakes that chapter 9 makes on purpose
 
 
-def runs(experiments, models, regimes=config["regimes"]):
-    return expand(
-        RESULTS + "/runs/{experiment}/{model}/{regime}-{seed}/run.json",
-        experiment=experiments,
-        model=models,
-        regime=regimes,
-        seed=config["seeds"],
-    )
+def runs(experiments, models, regimes, seeds=SEEDS, results=RESULTS):
+    pattern = results + "/runs/{experiment}/{model}/{regime}-{seed}/run.json"
+    return expand(pattern, experiment=experiments, model=models, regime=regimes, seed=seeds)
+
+
+# The cells of the benchmark, by the chapter that shows them.
+CELLS = {
+    "04": runs(PAGES_OF, [MODEL], config["regimes"]),
+    "06": runs(EXPERIMENTS["benchmark"], [MODEL], config["benchmark"])
+    + runs(PAGES_OF, OTHERS["names"], OTHERS["regimes"], OTHERS["seeds"]),
+    "07": runs(PAGES_OF, [MODEL], KNOBS, STUDENTS["seeds"]),
+    "08": runs(PAGES_OF, [MODEL], [f"SSL-nearest{number}" for number in NEAREST]),
+    "09": runs(PAGES_OF, [MODEL], LEAKS),
+    "19": runs(PAGES_OF, [MODEL], config["gain"]),
+}
+TURNED_CELLS = [
+    path
+    for world in TURNED_WORLDS
+    for path in runs(TURNED["experiments"], [MODEL], TURNED["regimes"], TURNED["seeds"], f"results/{world}")
+]
 
 
 def parameters(**values):
@@ -49,12 +64,22 @@ def chapter_4(wildcards):
     return CHAPTER_4["04_cnn" + wildcards.more]
 
 
+BENCHMARK = ["06_benchmark", "07_noisy_student", "08_genomes", "09_leakage", "19_gain", "20_understanding"]
+
+
 # Snakemake is silent about what is up to date; these two always name the page.
 rule book:
     input:
         f"{HTML}/book/index.html",
     shell:
         "echo open {input}"
+
+
+# Every table and figure of the benchmark, without the site around them.
+rule benchmark:
+    input:
+        [f"{PAGES}/{page}.ipynb" for page in [*CHAPTER_4, *BENCHMARK]],
+        f"{RESULTS}/metrics.csv",
 
 
 rule own_factor:
@@ -70,7 +95,7 @@ rule site:
         [f"{PAGES}/02_peaks.ipynb"] if SEQUENCED else [],
         f"{PAGES}/03_liftover.ipynb",
         [f"{PAGES}/{page}.ipynb" for page in CHAPTER_4],
-        f"{PAGES}/09_leakage.ipynb",
+        [f"{PAGES}/{page}.ipynb" for page in BENCHMARK],
         f"{RESULTS}/metrics.csv",
         "_config.yml",
         "_toc.yml",
@@ -91,48 +116,54 @@ rule own_factor_site:
         "regdna site {CHAPTERS}/site --world {WORLD} --notebooks {PAGES} --only 04_cnn"
 
 
+def descriptions(wildcards):
+    base = open_world(wildcards.world).description.get("extends", wildcards.world)
+    return [f"data/worlds/{name}.yaml" for name in {wildcards.world, base}]
+
+
 rule world:
     input:
-        [f"data/worlds/{name}.yaml" for name in {WORLD, open_world(WORLD).description.get("extends", WORLD)}],
+        descriptions,
     output:
-        READY,
-    threads: workflow.cores
+        "data/built/{world}/ready.json",
+    threads: lambda wildcards: 1 if open_world(wildcards.world).simulated else workflow.cores  # alignments use all
     shell:
-        "regdna world {WORLD}"
+        "regdna world {wildcards.world}"
 
 
 # A stamp beside the data set: Snakemake makes and deletes the folders of its outputs, and this one appears as a whole.
 rule label:
     input:
-        READY,
+        "data/built/{world}/ready.json",
         [PEAKS] if PEAKS else [],
     output:
-        touch(RESULTS + "/datasets/{experiment}-200.made"),
+        touch("results/{world}/datasets/{experiment}-200.made"),
     params:
         f"--peaks {shlex.quote(PEAKS)}" if PEAKS else "",
     shell:
-        "regdna label {WORLD} {wildcards.experiment} --results {RESULTS} {params}"
+        "regdna label {wildcards.world} {wildcards.experiment} --results results/{wildcards.world} {params}"
 
 
 rule train:
     input:
-        RESULTS + "/datasets/{experiment}-200.made",
+        "results/{world}/datasets/{experiment}-200.made",
     output:
-        RESULTS + "/runs/{experiment}/{model}/{regime}-{seed}/run.json",
+        "results/{world}/runs/{experiment}/{model}/{regime}-{seed}/run.json",
     params:
         " ".join(f"--{name.replace('_', '-')} {value}" for name, value in config["training"].items()),
         f"--peaks {shlex.quote(PEAKS)}" if PEAKS else "",
     log:
-        RESULTS + "/runs/{experiment}/{model}/{regime}-{seed}/train.log",  # TensorFlow talks a lot
+        "results/{world}/runs/{experiment}/{model}/{regime}-{seed}/train.log",  # TensorFlow talks a lot
+    wildcard_constraints:
+        seed=r"\d+",
     shell:
-        "regdna train {WORLD} {wildcards.experiment} --model {wildcards.model} --regime {wildcards.regime}"
-        " --seed {wildcards.seed} --results {RESULTS} {params} 2> {log}"
+        "regdna train {wildcards.world} {wildcards.experiment} --model {wildcards.model} --regime {wildcards.regime}"
+        " --seed {wildcards.seed} --results results/{wildcards.world} {params} 2> {log}"
 
 
 rule metrics:
     input:
-        runs(EXPERIMENTS, [MODEL] if FACTOR else config["models"]),
-        [] if FACTOR else runs(EXPERIMENTS, [MODEL], LEAKS),
+        CELLS["04"] if FACTOR else list(CELLS.values()),
     output:
         f"{RESULTS}/metrics.csv",
     shell:
@@ -177,7 +208,7 @@ rule chapter_3:
 
 rule chapter_4:
     input:
-        lambda wildcards: runs([chapter_4(wildcards)], [MODEL]),
+        lambda wildcards: runs([chapter_4(wildcards)], [MODEL], config["regimes"]),
         source="notebooks/04_cnn.ipynb",
     output:
         PAGES + "/04_cnn{more,(-[^/]*)?}.ipynb",
@@ -188,20 +219,113 @@ rule chapter_4:
             peaks=PEAKS,
             model=MODEL,
             regimes=config["regimes"],
-            seeds=config["seeds"],
+            seeds=SEEDS,
             **config["training"],
         ),
     shell:
         "regdna run {input.source} -o {output} {params}"
 
 
+rule chapter_6:
+    input:
+        CELLS["06"],
+        source="notebooks/06_benchmark.ipynb",
+    output:
+        f"{PAGES}/06_benchmark.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            experiments=EXPERIMENTS["benchmark"],
+            model=MODEL,
+            regimes=config["benchmark"],
+            seeds=SEEDS,
+            other_models=OTHERS["names"],
+            other_experiments=PAGES_OF,
+            other_regimes=OTHERS["regimes"],
+            other_seeds=OTHERS["seeds"],
+            **config["training"],
+        ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_7:
+    input:
+        CELLS["04"],
+        CELLS["07"],
+        source="notebooks/07_noisy_student.ipynb",
+    output:
+        f"{PAGES}/07_noisy_student.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            experiments=PAGES_OF,
+            model=MODEL,
+            students=STUDENTS["iterations"],
+            noises=STUDENTS["noise"],
+            seeds=STUDENTS["seeds"],
+            **config["training"],
+        ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_8:
+    input:
+        CELLS["04"],
+        CELLS["08"],
+        source="notebooks/08_genomes.ipynb",
+    output:
+        f"{PAGES}/08_genomes.ipynb",
+    params:
+        parameters(world=WORLD, experiments=PAGES_OF, model=MODEL, nearest=NEAREST, seeds=SEEDS, **config["training"]),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
 rule chapter_9:
     input:
-        runs(EXPERIMENTS, [MODEL], ["SL-aug", "SSL", *LEAKS]),
+        CELLS["04"],
+        CELLS["09"],
         source="notebooks/09_leakage.ipynb",
     output:
         f"{PAGES}/09_leakage.ipynb",
     params:
-        parameters(world=WORLD, experiments=EXPERIMENTS, model=MODEL, seeds=config["seeds"], **config["training"]),
+        parameters(world=WORLD, experiments=PAGES_OF, model=MODEL, seeds=SEEDS, **config["training"]),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_19:
+    input:
+        CELLS["04"],
+        CELLS["19"],
+        TURNED_CELLS,
+        source="notebooks/19_gain.ipynb",
+    output:
+        f"{PAGES}/19_gain.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            experiments=PAGES_OF,
+            model=MODEL,
+            seeds=SEEDS,
+            turned_worlds=TURNED_WORLDS,
+            turned_experiments=TURNED["experiments"],
+            turned_seeds=TURNED["seeds"],
+            **config["training"],
+        ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_20:
+    input:
+        CELLS["04"],
+        source="notebooks/20_understanding.ipynb",
+    output:
+        f"{PAGES}/20_understanding.ipynb",
+    params:
+        parameters(world=WORLD, experiment=LIFTOVER["experiment"], model=MODEL, seeds=SEEDS, **config["training"]),
     shell:
         "regdna run {input.source} -o {output} {params}"

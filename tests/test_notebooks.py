@@ -15,11 +15,29 @@ from regdna.worlds.catalogue import PROJECT, open_world
 
 SOURCES = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 WORLD = "simulated_quick"
+TRAINING = {"seeds": [0], "steps": 20, "finetune_steps": 10, "iterations": 1}
 QUICK = {
     "01_worlds": {},
     "02_peaks": {"experiment": "CTCF", "fragment_length": 200},
     "03_liftover": {"experiment": "CTCF", "motif": "CTCF"},
-    "04_cnn": {"experiment": "CTCF", "seeds": [0], "steps": 20, "finetune_steps": 10, "iterations": 1},
+    "04_cnn": {"experiment": "CTCF", **TRAINING},
+    "06_benchmark": {
+        "experiments": ["CTCF", "H3K4me3", "ATAC"],
+        "other_models": ["deepbind"],
+        "other_experiments": ["CTCF", "ATAC"],
+        **TRAINING,
+    },
+    "07_noisy_student": {"experiments": ["CTCF", "ATAC"], "students": [2], "noises": [0], **TRAINING},
+    "08_genomes": {"experiments": ["CTCF", "ATAC"], "nearest": [1], **TRAINING},
+    "09_leakage": {"experiments": ["CTCF"], **TRAINING},
+    "19_gain": {
+        "experiments": ["CTCF", "ATAC"],
+        "turned_worlds": [WORLD],
+        "turned_experiments": ["CTCF"],
+        "turned_seeds": [0],
+        **TRAINING,
+    },
+    "20_understanding": {"experiment": "CTCF", **TRAINING},
 }
 
 
