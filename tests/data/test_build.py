@@ -32,6 +32,8 @@ def small(make_catalogue, tmp_path):
 
     def make(**changes):
         catalogue = make_catalogue(tmp_path / "catalogue", **changes)
+        tiny = yaml.safe_load((catalogue / "tiny.yaml").read_text()) | {"near_identical": ["panTro6"]}
+        (catalogue / "tiny.yaml").write_text(yaml.safe_dump(tiny))
         (catalogue / "mammals23.nwk").write_text("((hg38:0.01,panTro6:0.01):0.1,mm10:0.3);")
         return open_world("tiny", catalogue, tmp_path / "built")
 

@@ -22,7 +22,7 @@ from regdna.data.liftover import lift
 from regdna.files import sha256
 
 COLUMNS = ["experiment", "genome", "chrom", "start", "end", "label", "split", "source_peak", "source_chrom"]
-PARTS = ["codes.npy", "intervals.tsv.gz", "peaks.tsv.gz", "provenance.json"]
+PARTS = ["codes.npy", "homologs.tsv.gz", "intervals.tsv.gz", "peaks.tsv.gz", "provenance.json"]
 PEAKS = bed(("one", 0, 200), ("two", 0, 200), ("three", 0, 200), ("one", 850, 1150))
 CHAINS = {"rel": [block("one", 0, 400), block("two", 0, 1000), block("one", 850, 1200, size=300, minus=True)]}
 
@@ -212,7 +212,7 @@ CHANGES = {
 
 class TestProvenance:
     def test_hashes_are_those_of_the_parts(self, made):
-        assert made.provenance["sha256"] == {name: sha256(made.folder / name) for name in PARTS[:3]}
+        assert made.provenance["sha256"] == {name: sha256(made.folder / name) for name in PARTS[:4]}
 
     def test_what_it_says(self, made, tiny_world, labels):
         told = made.provenance
@@ -440,6 +440,11 @@ DAMAGE = {
         "intervals.tsv.gz",
         lambda old: gzip.compress(b"a\tb\n1\t2\n"),
         "intervals.tsv.gz is not what was made",
+    ),
+    "no homologs": (
+        "homologs.tsv.gz",
+        None,
+        r"E-200 is damaged \(.*homologs\.tsv\.gz.*\); delete it and make it again",
     ),
     "no peaks": ("peaks.tsv.gz", None, r"E-200 is damaged \(.*peaks\.tsv\.gz.*\); delete it and make it again"),
 }

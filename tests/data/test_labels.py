@@ -152,6 +152,49 @@ def test_no_base_of_a_window_is_of_a_homolog_of_another_split(tmp_path, window, 
     assert steps(labels, "selection") == [(2, kept, {"other split": 2 - kept} if kept < 2 else {})]
 
 
+REACH = BIN // 2 - 1  # a window that lies by more than half inside a homolog goes so far beyond it
+
+
+@pytest.mark.parametrize(
+    "to, foreign, kept",
+    [
+        (1000, 1200 + REACH, True),
+        (1000, 1200 + REACH - 1, False),
+        (1000, 800 - REACH, True),
+        (1000, 800 - REACH + 1, False),
+        (REACH, 2000, True),
+        (REACH - 1, 2000, False),
+        (SIZE - 200 - REACH, 500, True),
+        (SIZE - 200 - REACH + 1, 500, False),
+    ],
+)
+def test_homologs_are_seen_at_any_phase_only_where_no_window_could_leak(label, to, foreign, kept):
+    labels = label(ONE_EACH, [block("one", 0, to), block("three", 0, foreign)])
+    found = labels.homologs[labels.homologs["split"] == "train"]
+    assert found.to_dict("records") == kept * [
+        {"species": "rel", "chrom": "r", "start": to, "end": to + 200, "peak": 0, "split": "train"}
+    ]
+
+
+@pytest.mark.parametrize("at, kept", [(1200 + REACH, True), (1200 + REACH - 1, False), (1100, False)])
+def test_homologs_are_seen_at_any_phase_only_where_all_bases_are_known(label, at, kept):
+    labels = label(ONE_EACH, [block("one", 0, 1000)], unknown_there=[("r", at, at + 1)])
+    assert len(labels.homologs) == kept
+
+
+@pytest.mark.parametrize("size, kept", [(100, False), (101, True)])
+def test_homologs_that_fill_half_of_no_window_are_seen_at_no_phase(label, size, kept):
+    labels = label(ONE_EACH, [block("one", 0, 1000, size=size)])
+    assert len(labels.homologs) == kept
+
+
+def test_context_keeps_homologs_of_other_splits_farther_away(tmp_path):
+    chains = {"rel": [block("one", 0, 1000), block("three", 0, 1200 + REACH + 100)]}
+    for window, kept in ((BIN, 2), (BIN + 2 * 100, 2), (BIN + 2 * 101, 0)):
+        labels = label_world(handmade_world(tmp_path / str(window), chains, bed(*ONE_EACH)), "E", window=window)
+        assert len(labels.homologs) == kept
+
+
 @pytest.mark.parametrize("to, kept", [(380, False), (600, True)])
 def test_pieces_that_make_no_homolog_bar_bins_of_other_splits(label, to, kept):
     """The peak's pieces lie 20 bases apart, each of 100; the base between them is no piece."""
