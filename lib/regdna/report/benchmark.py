@@ -27,7 +27,8 @@ def score_table(metrics, value="aupr"):
     """
     mean = by_experiment(metrics, value).droplevel("model")
     spread = metrics.groupby(["experiment", "regime"])[value].std().unstack()
-    table = pd.DataFrame({("", "positives"): metrics.groupby("experiment")["positives"].first()}).loc[mean.index]
+    positives = metrics.groupby("experiment")["positives"].first().astype(object)  # whole numbers beside shares
+    table = pd.DataFrame({("", "positives"): positives}).loc[mean.index]
     for regime in mean.columns:
         table[(regime, "mean")], table[(regime, "± sd")] = mean[regime], spread[regime]
     table[("", "first")] = mean.idxmax(axis=1)

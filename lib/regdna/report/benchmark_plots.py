@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from regdna.report.plots import REGIME_COLORS
 from regdna.report.statistics import trend
@@ -18,7 +18,7 @@ def plot_change(gains, ax=None):
         From :func:`regdna.report.benchmark.gain_table`.
     """
     models = list(dict.fromkeys(gains["model"]))
-    ax = ax or plt.subplots(figsize=(2.4 + 1.5 * len(models), 3.8))[1]
+    ax = ax or plt.subplots(figsize=(3.6 + 1.3 * len(models), 3.8))[1]
     common = {"data": gains, "x": "model", "y": "change", "hue": "comparison", "ax": ax}
     if len(gains) > 2 * gains.groupby(["model", "comparison"]).ngroups:
         sns.boxplot(**common, fliersize=0, width=0.6, boxprops={"alpha": 0.4}, legend=False)
@@ -51,7 +51,8 @@ def plot_trend(gains, ax=None):
         ax.set_title(f"R = {fit['R']:.2f}, p = {fit['p']:.2g}", fontsize=11)
     ax.axhline(1, color="black", lw=1, ls=":")
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(ScalarFormatter())
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("training positives")
     ax.set_ylabel("test AUPR, " + gains["comparison"].iat[0])

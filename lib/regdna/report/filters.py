@@ -55,9 +55,9 @@ def filter_motifs(network, codes, share=0.5):
     """
     layer = network.get_layer("filters")
     width = layer.kernel.shape[0]
-    activation = keras.Model(network.inputs, layer.output).predict(
-        codes, batch_size=256, verbose=0
-    )  # (N, positions, C)
+    scan = keras.Model(network.inputs, layer.output)
+    batches = np.array_split(codes, range(256, len(codes), 256))
+    activation = np.concatenate([np.asarray(scan(batch)) for batch in batches])  # (N, positions, C)
     best_at, best = activation.argmax(axis=1), activation.max(axis=1)  # (N, C)
     motifs = []
     for number in range(best.shape[1]):

@@ -13,13 +13,13 @@ from regdna.data.read_files import coverage
 
 REGIME_COLORS = {
     "SL": "#8c8c8c",
-    "SL-aug": "#dd8452",
-    "SSL": "#4c72b0",
-    "SSL-NS": "#55a868",
     "SL-neg": "#ccb974",
+    "SL-aug": "#dd8452",
     "SSL-copies": "#64b5cd",
     "SSL-diverged": "#8172b3",
+    "SSL": "#4c72b0",
     "SSL-aug": "#937860",
+    "SSL-NS": "#55a868",
     "SSL-leak": "#c44e52",
     "SSL-leak-equal": "#da8bc3",
 }
