@@ -15,7 +15,7 @@ SNAKEMAKE = snakemake --configfile $(CONFIG) --cores all --nolock --rerun-incomp
 install: $(BIN)/installed
 
 # PyTorch goes first and by pip, which finds the build that fits the machine; uv then resolves the rest in seconds.
-$(BIN)/installed: requirements.lock pyproject.toml
+$(BIN)/installed: requirements.lock pyproject.toml $(wildcard lib/regdna/*/*.pyx)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip uv
 	$(BIN)/python -m pip install --quiet $$(grep '^torch==' requirements.lock)

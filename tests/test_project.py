@@ -1,6 +1,7 @@
 """What holds for the project as a whole: pins, pages, the order of the wings, the size of modules, docstrings."""
 
 import ast
+import importlib
 import re
 import sys
 import tomllib
@@ -17,6 +18,10 @@ PACKAGE = PROJECT / "lib" / "regdna"
 MODULES = {
     ".".join(("regdna", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
+}
+COMPILED = {
+    ".".join(("regdna", *path.relative_to(PACKAGE).with_suffix("").parts)): path
+    for path in sorted(PACKAGE.rglob("*.pyx"))
 }
 WINGS = {
     "worlds": {"worlds"},
@@ -56,7 +61,8 @@ def imported(path):
 
 def module_imports(name):
     """Modules of the package that a module imports."""
-    return {other for other in imported(MODULES[name]) if other in MODULES and other not in (name, "regdna")}
+    known = MODULES.keys() | COMPILED.keys()
+    return {other for other in imported(MODULES[name]) if other in known and other not in (name, "regdna")}
 
 
 def wing(name):
@@ -166,6 +172,26 @@ class TestModules:
         assert not re.search(r"np\.random\.(?!default_rng|Generator)\w+|random\.seed|set_random_seed", text)
 
 
+class TestCompiledModules:
+    def test_each_is_built_with_the_package(self):
+        settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]
+        built = {entry["name"]: [PROJECT / source for source in entry["sources"]] for entry in settings["ext-modules"]}
+        assert built == {name: [path] for name, path in COMPILED.items()}
+
+    @pytest.mark.parametrize("name", sorted(COMPILED))
+    def test_docstrings(self, name):
+        module = importlib.import_module(name)
+        functions = [f for f in vars(module).values() if type(f).__name__ == "cython_function_or_method"]
+        assert functions and all(entry.__doc__ for entry in (module, *functions))
+
+    @pytest.mark.parametrize("name", sorted(COMPILED))
+    def test_short_and_without_needs(self, name):
+        """They import nothing of the package, so no wing can be the wrong one."""
+        lines = COMPILED[name].read_text().splitlines()
+        assert len(lines) <= 330 and max(map(len, lines)) <= 120
+        assert not [line for line in lines if re.match(r"\s*(from|c?import)\s+regdna", line)]
+
+
 def without_docstring(tree, inside=""):
     """Names of public functions, classes and methods without one; methods that Keras prescribes are its own."""
     for node in tree.body:
@@ -180,6 +206,6 @@ def without_docstring(tree, inside=""):
 @pytest.mark.parametrize("word", ["trust_remote_code", "pickle", "eval(", "exec(", "shell=True"])
 def test_nothing_that_runs_foreign_code(word):
     safe = {"pickle": r"allow_pickle=False", "eval(": r"literal_eval\("}
-    for path in [*MODULES.values(), *(PROJECT / "notebooks").glob("*.ipynb")]:
+    for path in [*MODULES.values(), *COMPILED.values(), *(PROJECT / "notebooks").glob("*.ipynb")]:
         text = re.sub(safe.get(word, r"(?!)"), "", path.read_text())
         assert not re.search(rf"(?<![\w.]){re.escape(word)}" if word.endswith("(") else re.escape(word), text), path

@@ -47,7 +47,6 @@ def test_exact_arrays(read):
     assert chains.block_to.tolist() == [20, 50, 100, 1]
     assert chains.block_end.tolist() == [40, 85, 115, 7]
     assert chains.block_chain.tolist() == [1, 1, 1, 0]
-    assert chains.nested.tolist() == [False, False]
     assert chains.block_offset.tolist() == [0, 3, 4]
 
 
@@ -63,15 +62,9 @@ def test_blocks_of_one_chromosome(read):
         assert len(chains.on(unknown).start) == 0
 
 
-def test_blocks_that_nest_are_marked(read):
-    inside = b"chain 10 a 1000 + 20 25 x 1100 + 0 5 3\n5\n\n"
-    assert read(TWO + inside).nested.tolist() == [True, False]
-
-
 def test_a_chromosome_with_empty_blocks_only(read):
     chains = read(b"chain 9 Z 1000 + 0 0 x 1100 + 0 0 3\n0\n\n" + TWO + b"chain 9 A 1000 + 0 0 x 1100 + 0 0 3\n0\n\n")
     assert [len(chains.on(name).start) for name in ("A", "Z", "a", "b")] == [0, 0, 3, 1]
-    assert not chains.nested.any()
 
 
 def test_chromosomes_beyond_the_reach_of_32_bits(read):
@@ -136,9 +129,8 @@ def test_what_is_written_is_read(tmp_path_factory, drawn):
         assert here.to[own].tolist() == chain.q_start.tolist()
         assert (here.end - here.start)[own].tolist() == chain.size.tolist()
     assert len(chains.block_start) == sum(len(chain.size) for chain in drawn)
-    for name, nested in zip(chains.t_names, chains.nested):
+    for name in chains.t_names:
         assert (np.diff(chains.on(name).start) >= 0).all()
-        assert nested == (np.diff(chains.on(name).end) < 0).any()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regdna.data.intervals import bin_coverage, covered_bins, expand, overlapping_ranges, touched
+from regdna.data.intervals import bin_coverage, covered_bins, expand, touched
 
 interval = st.tuples(st.integers(0, 60), st.integers(1, 25)).map(lambda drawn: (drawn[0], drawn[0] + drawn[1]))
 intervals = st.lists(interval, max_size=12)
@@ -28,41 +28,6 @@ def test_expand(counts):
     row, item = expand(np.array(counts, np.int64))
     expected = [(i, j) for i, count in enumerate(counts) for j in range(count)]
     assert list(zip(row.tolist(), item.tolist())) == expected
-
-
-def test_a_run_begins_at_a_long_subject_behind_short_ones():
-    subjects = arrays([(0, 100), (1, 2), (3, 4), (50, 60), (51, 60)])
-    first, count = overlapping_ranges(*arrays([(50, 51)]), *subjects)
-    assert (first.tolist(), count.tolist()) == ([0], [4])
-
-
-@given(intervals, intervals)
-def test_runs_hold_every_overlap_and_begin_where_one_can(queries, subjects):
-    subjects = sorted(subjects)
-    first, count = overlapping_ranges(*arrays(queries), *arrays(subjects))
-    assert (count >= 0).all()
-    for query, low, number in zip(queries, first.tolist(), count.tolist()):
-        run = set(range(low, low + number))
-        assert run <= set(range(len(subjects)))
-        assert {j for j, subject in enumerate(subjects) if bases(query) & bases(subject)} <= run
-        assert all(subjects[j][0] < query[1] for j in run)
-        assert all(end <= query[0] for _, end in subjects[:low])
-
-
-@given(intervals, intervals)
-def test_runs_are_exact_where_no_subject_lies_in_another(queries, subjects):
-    starts, ends = (sorted(pair[side] for pair in subjects) for side in (0, 1))
-    subjects = list(zip(starts, ends))
-    first, count = overlapping_ranges(*arrays(queries), *arrays(subjects), nested=False)
-    found = [list(range(low, low + number)) for low, number in zip(first.tolist(), count.tolist())]
-    assert found == [[j for j, subject in enumerate(subjects) if bases(q) & bases(subject)] for q in queries]
-
-
-def test_a_run_of_many_subjects():
-    """More than the few that are looked at one by one."""
-    subjects = [(i, i + 3) for i in range(0, 60, 2)]
-    first, count = overlapping_ranges(*arrays([(10, 50), (10, 11), (70, 80)]), *arrays(subjects), nested=False)
-    assert (first[:2].tolist(), count.tolist()) == ([4, 4], [21, 2, 0])
 
 
 @given(intervals, intervals)

@@ -182,9 +182,11 @@ def test_rows_keep_their_order(tmp_path):
     assert lifted.to_start.tolist() == [300, 300, 100, 100]
 
 
-def test_no_interval(tmp_path):
-    lifted = lift(make(tmp_path, (5, "a", "x", "+", [(0, 0, 5)])), [], [], [])
-    assert all(len(column) == 0 for column in lifted)
+@pytest.mark.parametrize("all_chains", [False, True])
+def test_no_interval(tmp_path, all_chains):
+    chains = make(tmp_path, (5, "a", "x", "+", [(0, 0, 5)]))
+    lifted = lift(chains, [], [], [], all_chains=all_chains)
+    assert all(len(column) == 0 for column in (*lifted, *aligned_pieces(chains, [], [], [])))
 
 
 @pytest.mark.parametrize("end", [10, 9])
@@ -222,6 +224,72 @@ def test_a_coordinate_beyond_all_genomes_changes_no_other_row(tmp_path):
     lifted = lift(chains, ["a", "c", "a", "b"], [far, far, 0, 10], [far + 9, far + 9, 10, 20])
     assert lifted.status.tolist() == ["unmapped", "unmapped", "lifted", "lifted"]
     assert lifted.to_start.tolist() == [-1, -1, 100, 17]
+
+
+def test_an_interval_before_a_chromosome_changes_no_other_row(tmp_path):
+    chains = make(tmp_path, (5, "a", "x", "+", [(0, 100, 50)]), (4, "b", "y", "+", [(0, 7, 50)]))
+    far = 2 * 2**40
+    chrom, start = ["a", "", "b", "a", "z", "b"], [-5, far, -9, far, -1, 40]
+    lifted = lift(chains, chrom, start, [5, far + 9, -1, far + 9, 9, far])
+    assert lifted.status.tolist() == ["lifted", "unmapped", "unmapped", "unmapped", "unmapped", "lifted"]
+    assert lifted.mapped.tolist() == [5, 0, 0, 0, 0, 10]
+    assert lifted.to_start.tolist() == [100, -1, -1, -1, -1, 47]
+
+
+def test_behind_the_last_block(tmp_path):
+    chains = make(tmp_path, (5, "a", "x", "+", [(100, 100, 50)]), (5, "b", "x", "+", [(0, 0, 900)]))
+    lifted = lift(chains, list("aaaabb"), [149, 150, 999, 5000, 899, 900], [9999, 151, 1000, 6000, 901, 901])
+    assert lifted.status.tolist() == ["lifted", "unmapped", "unmapped", "unmapped", "lifted", "unmapped"]
+    assert lifted.to_end.tolist() == [150, -1, -1, -1, 900, -1]
+
+
+@pytest.mark.parametrize("minus", [False, True])
+@pytest.mark.parametrize(("size", "bits"), [(2**31 - 1, 32), (2**31 + 1000, 64)])
+def test_at_the_end_of_32_bits(tmp_path, size, bits, minus):
+    first, blocks = size - 200, np.array([0, 150])
+    chain = Chain(5, "a", size, "x", size, minus, first + blocks, first + blocks, np.array([100, 50]))
+    write_chains(tmp_path / "long.chain", [chain])
+    chains = read_chains(tmp_path / "long.chain", tmp_path)
+    assert chains.block_end.dtype == f"int{bits}" and chains.block_end[-1] == size
+    start = np.array([size - 1, size - 60, size - 300, size, size - 90, 0])
+    end = np.array([size, size + 2**40, size - 110, size + 10, size - 60, 2**62])
+    lifted = lift(chains, ["a"] * 6, start, end, merge_gap=51)
+    assert lifted.status.tolist() == ["lifted", "lifted", "lifted", "unmapped", "deleted", "lifted"]
+    assert lifted.mapped.tolist() == [1, 50, 90, 0, 0, 150]
+    left = np.array([size - 1, size - 50, size - 200, -1, -1, size - 200])
+    right = np.array([size, size, size - 110, -1, -1, size])
+    if minus:
+        left, right = (np.where(left < 0, -1, size - ends) for ends in (right, left))
+    assert lifted.to_start.tolist() == left.tolist() and lifted.to_end.tolist() == right.tolist()
+    pieces = aligned_pieces(chains, ["a"] * 6, start, end)
+    assert pieces.interval.tolist() == [0, 1, 2, 5, 5] and pieces.size.tolist() == [1, 50, 90, 100, 50]
+    assert pieces.to.tolist() == (size - np.array([1, 50, 200, 200, 50])).tolist()
+
+
+def test_more_rows_than_intervals(tmp_path):
+    made = range(300)
+    chains = make(tmp_path, *((i + 1, "a", "x", "+", [(i % 50, 3 * i, 100)]) for i in made))
+    lifted = lift(chains, ["a", "b", "a"], [60, 0, 0], [70, 9, 1], all_chains=True)
+    assert np.bincount(lifted.interval).tolist() == [300, 1, 6]
+    assert lifted.to_start[:300].tolist() == [3 * i + 60 - i % 50 for i in reversed(made)]
+    assert lifted.to_start[300:].tolist() == [-1, *(3 * i for i in reversed(made[::50]))]
+    assert lifted.status[300] == "unmapped" and set(lifted.mapped[:300]) == {10}
+
+
+@pytest.mark.parametrize("all_chains", [False, True])
+def test_blocks_in_long_blocks(tmp_path, all_chains):
+    """Short blocks begin and end within long ones of other chains, and intervals within other intervals."""
+    rng = np.random.default_rng(3)
+    blocks = [[(rng.integers(0, 600), rng.integers(0, 600), size)] for size in (400, 300, 5, *rng.integers(1, 20, 40))]
+    drawn = [Chain(i % 7, "a", 1000, "x", 1100, i % 2 == 0, *np.array(b).T) for i, b in enumerate(blocks)]
+    write_chains(tmp_path / "nested.chain", drawn)
+    start = rng.integers(0, 1000, 200)
+    end = start + rng.choice([1, 10, 500], 200)
+    lifted = lift(read_chains(tmp_path / "nested.chain", tmp_path), ["a"] * 200, start, end, all_chains=all_chains)
+    rows = [oracle(drawn, "a", s, e, all_chains=all_chains) for s, e in zip(start.tolist(), end.tolist())]
+    found = list(zip(*(column.tolist() for column in lifted)))
+    assert found == [(i, *row) for i, several in enumerate(rows) for row in several]
+    assert lifted.mapped.max() > 300
 
 
 def test_min_match_is_met_by_just_that_share(tmp_path):

@@ -1,7 +1,6 @@
 """The text of UCSC chain files, turned into sorted arrays (https://genome.ucsc.edu/goldenPath/help/chain.html)."""
 
 import gzip
-import itertools
 import re
 import zlib
 
@@ -186,7 +185,6 @@ def _sorted(headers, columns):
     start, to, size, chain = (columns.pop(0)[order] for _ in range(4))
     del order
     end = np.add(start, size, out=size)
-    nested = [bool((np.diff(end[low:high]) < 0).any()) for low, high in itertools.pairwise(offset)]
     return {
         "t_names": t_names,
         "q_names": q_names,
@@ -203,7 +201,6 @@ def _sorted(headers, columns):
         "block_to": to,
         "block_chain": chain,
         "block_offset": np.array(offset),
-        "nested": np.array(nested),
     }
 
 

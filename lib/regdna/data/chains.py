@@ -48,8 +48,6 @@ class Chains(NamedTuple):
         chromosome, then start. int64 if a chromosome of either genome has 2**31 bases or more.
     block_offset : int64 array, shape (T + 1,)
         Blocks of ``t_names[i]`` are ``block_offset[i]:block_offset[i + 1]``.
-    nested : bool array, shape (T,)
-        Whether a block of this chromosome ends before one that starts earlier.
     """
 
     t_names: np.ndarray
@@ -67,7 +65,6 @@ class Chains(NamedTuple):
     block_to: np.ndarray
     block_chain: np.ndarray
     block_offset: np.ndarray
-    nested: np.ndarray
 
     @property
     def lengths(self):

@@ -27,44 +27,6 @@ def expand(counts):
     return row, item
 
 
-def overlapping_ranges(query_start, query_end, subject_start, subject_end, nested=True):
-    """Find for each query the run of subjects among which its overlaps are, on one sequence.
-
-    The running maximum of the subjects' ends bounds the search from the left, so a run holds the overlaps and what
-    long nested subjects add to it.
-
-    Parameters
-    ----------
-    query_start, query_end : int arrays, shape (N,)
-    subject_start, subject_end : int arrays, shape (M,), sorted by ``subject_start``
-    nested : bool
-        False if it is known that the ends are sorted, too: it spares a pass over the subjects, and runs are exact.
-
-    Returns
-    -------
-    first, count : int64 arrays, shape (N,)
-        The run is ``first[i]:first[i] + count[i]``.
-    """
-    if not len(subject_start):
-        return np.zeros(len(query_start), np.int64), np.zeros(len(query_start), np.int64)
-    reach = np.maximum.accumulate(subject_end) if nested else subject_end
-    first = np.searchsorted(reach, query_start, side="right")
-    return first, _starts_before(subject_start, query_end, first) - first
-
-
-def _starts_before(start, position, first):
-    """Count the sorted starts before each position, which are ``first`` of them or more, or the count is of no use."""
-    # Few subjects overlap a query as a rule: to look at the next ones is quicker than a second search.
-    steps = 4
-    last = first.copy()
-    for step in range(steps):
-        at = first + step
-        last += (at < len(start)) & (start[np.minimum(at, len(start) - 1)] < position)
-    far = np.flatnonzero(last - first == steps)
-    last[far] = np.searchsorted(start, position[far], side="left")
-    return last
-
-
 def touched(query_start, query_end, subject_start, subject_end):
     """Say for each query whether any subject overlaps it; the subjects may come in any order.
 
