@@ -15,7 +15,7 @@ from regdna.messages import some
 
 log = logging.getLogger(__name__)
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
 _BLOCKS = ("block_start", "block_end", "block_to", "block_chain")  # mapped into memory
 
 
