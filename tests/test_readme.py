@@ -1,4 +1,4 @@
-"""The README's table of real results says what the record says."""
+"""The README's results on real data are those of the record."""
 
 import re
 from pathlib import Path
@@ -6,34 +6,48 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from regdna.report.statistics import by_experiment, paired_tests
+
 PROJECT = Path(__file__).parents[1]
-REGIMES = ["SL", "SL-aug", "SSL", "SSL-NS"]
+REGIMES = ["SL", "SL-aug", "SSL"]
+PAIRS = [("SSL", "SL"), ("SL-aug", "SL"), ("SSL", "SL-aug")]
 
 
-def rows():
+def rows(part):
     text = (PROJECT / "README.md").read_text()
-    table = re.search(r"<!-- yeast results -->\n(.*)<!-- end of yeast results -->", text, re.DOTALL)[1]
+    table = re.search(rf"<!-- yeast {part} -->\n(.*)<!-- end of yeast {part} -->", text, re.DOTALL)[1]
     return [[field.strip() for field in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
 
 @pytest.fixture(scope="module")
 def metrics():
-    return pd.read_csv(PROJECT / "book" / "record" / "yeast" / "metrics.csv")
+    table = pd.read_csv(PROJECT / "book" / "record" / "yeast" / "metrics.csv")
+    return table[(table["model"] == "cnn64") & table["regime"].isin(REGIMES)]
 
 
 def test_the_table_names_every_experiment_of_the_record(metrics):
-    assert {row[0] for row in rows()} == set(metrics["experiment"])
+    assert {row[0] for row in rows("results")} == set(metrics["experiment"])
+    assert metrics["experiment"].nunique() >= 10
 
 
 def test_means_and_deviations_are_those_of_the_record(metrics):
     groups = metrics.groupby(["experiment", "regime"])["aupr"]
-    for experiment, positives, *results in rows():
+    for experiment, positives, *results in rows("results"):
         assert set(metrics.loc[metrics["experiment"] == experiment, "positives"]) == {int(positives)}
         expected = [groups.get_group((experiment, regime)) for regime in REGIMES]
         assert results == [f"{aupr.mean():.3f} ± {aupr.std():.3f}" for aupr in expected]
 
 
-def test_ssl_beats_sl_at_equal_steps(metrics):
-    assert metrics[metrics["regime"] != "SSL-NS"]["steps"].nunique() == 1
-    mean = metrics.groupby(["experiment", "regime"])["aupr"].mean().unstack()
-    assert (mean["SSL"] > mean["SL"]).all()
+def test_differences_are_those_of_the_record(metrics):
+    found = paired_tests(by_experiment(metrics), PAIRS)
+    expected = [
+        [name, f"{row['mean']:+.3f}", f"{row['from']:+.3f} to {row['to']:+.3f}", f"{row['p']:.2g}", f"{row['q']:.2g}"]
+        for name, row in found.iterrows()
+    ]
+    assert rows("tests") == expected
+
+
+def test_ssl_beats_sl_at_equal_steps_over_all_experiments(metrics):
+    assert metrics["steps"].nunique() == 1
+    row = paired_tests(by_experiment(metrics), PAIRS).loc["SSL - SL"]
+    assert row["mean"] > 0 and row["q"] < 0.05 and row["Wilcoxon q"] < 0.05

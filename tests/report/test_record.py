@@ -74,9 +74,12 @@ class TestMakeRecord:
         shown = nbformat.read(executed / "02_two-X.ipynb", as_version=4)
         shown.metadata["regdna"]["parameters"]["experiment"] = "X"
         nbformat.write(shown, executed / "02_two-X.ipynb")
-        (executed.parent / "metrics.csv").write_text("experiment,aupr\nX,0.5\nOwn,0.25\n")
+        several = nbformat.read(executed / "02_two.ipynb", as_version=4)
+        several.metadata["regdna"]["parameters"]["experiments"] = ["Y", "Z"]
+        nbformat.write(several, executed / "02_two.ipynb")
+        (executed.parent / "metrics.csv").write_text("experiment,aupr\nX,0.5\nOwn,0.25\nZ,0.1\n")
         folder = make_record("tiny", executed, records, sources)
-        assert (folder / "metrics.csv").read_text() == "experiment,aupr\nX,0.5\n"
+        assert (folder / "metrics.csv").read_text() == "experiment,aupr\nX,0.5\nZ,0.1\n"
 
     def test_replaces_the_old_record(self, folders):
         sources, executed, records = folders

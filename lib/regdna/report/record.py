@@ -74,8 +74,9 @@ def make_record(world, notebooks, records=RECORDS, sources=SOURCES):
         write_text(new / path.name, path.read_text())
     metrics = Path(notebooks).parent / "metrics.csv"
     if metrics.exists():
-        shown = {page.metadata["regdna"]["parameters"].get("experiment") for page in pages.values()}
-        table = pd.read_csv(metrics)
+        given = [page.metadata["regdna"]["parameters"] for page in pages.values()]
+        shown = {page.get("experiment") for page in given}.union(*(page.get("experiments", ()) for page in given))
+        table = pd.read_csv(metrics)  # with the runs of a reader's own factors, which the pages do not show
         write_table(new / "metrics.csv", table[table["experiment"].isin(shown)])
     write_text(new / "provenance.json", json.dumps(provenance, indent=1) + "\n")
     old = folder.with_name(f".{world}.old")
