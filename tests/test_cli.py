@@ -13,6 +13,7 @@ from regdna.data.datasets import open_dataset
 from regdna.data.ledger import Ledger
 from regdna.data.peak_calling import Called, Tags
 from regdna.files import sha256
+from regdna.models.cnn import MODELS
 from regdna.training.regimes import Budget
 from regdna.training.runs import METRICS, Run, collect_metrics
 from regdna.worlds import catalogue
@@ -367,6 +368,16 @@ class TestTrain:
         assert capsys.readouterr().out == f"1 runs in {tmp_path / 'metrics.csv'}\n"
         assert tuple(collect_metrics(tmp_path).columns) == METRICS
 
+    def test_scores_without_meaning_are_named(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr(
+            "regdna.training.keras_learner.KerasLearner.predict", lambda self, codes: np.zeros(len(codes))
+        )
+        few = ["--steps", "1", "--finetune-steps", "1"]
+        cli.main(["train", "tiny", "CTCF", "--regime", "SL", "--results", str(tmp_path), *few])
+        assert capsys.readouterr().out == "CTCF cnn64 SL seed 0: constant scores\n"
+        table = collect_metrics(tmp_path)
+        assert table["note"].tolist() == ["constant scores"] and table["aupr"].isna().all()
+
     def test_a_factor_of_ones_own_and_every_budget_field(self, tiny_world, tmp_path, monkeypatch):
         calls = []
 
@@ -377,6 +388,7 @@ class TestTrain:
             def run(self, *args):
                 calls.append(args)
                 row = {"experiment": "Mine", "model": "deepbind", "regime": "SSL", "seed": 0, "aupr": 0.5, "auroc": 0.5}
+                row["note"] = ""
                 return Run(row, None, None, None, None)
 
         monkeypatch.setattr("regdna.training.runs.Runner", Spy)
@@ -403,9 +415,8 @@ class TestTrain:
 
     def test_unknown_model(self, tmp_path, capsys):
         message = refused(capsys, "train", "tiny", "CTCF", "--model", "cnn", "--results", tmp_path)
-        assert message == "regdna train: no model named 'cnn'; models: cnn64, cnn256, deepbind"
+        assert message == "regdna train: no model named 'cnn'; models: " + ", ".join(MODELS)
 
     def test_unknown_regime(self, tmp_path, capsys):
         message = refused(capsys, "train", "tiny", "CTCF", "--regime", "XL", "--results", tmp_path)
-        known = "SL, SL-aug, SSL, SSL-NS, SSL-leak, SSL-leak-equal"
-        assert message == f"regdna train: no regime named 'XL'; regimes: {known}"
+        assert message.startswith("regdna train: no regime named 'XL'; regimes: SL, SL-neg, SL-aug, SSL, ")

@@ -67,7 +67,7 @@ def _parser():
     train.add_argument("world")
     train.add_argument("experiment")
     train.add_argument("--model", default="cnn64")
-    train.add_argument("--regime", default="SSL", help="SL, SL-aug, SSL or SSL-NS")
+    train.add_argument("--regime", default="SSL", help="SL, SL-aug, SSL, SSL-NS or a variant (book/regimes.md)")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--results", help="folder of the runs (default: results/<world>)")
     train.add_argument("--peaks", help="BED file of a factor that the world does not name")
@@ -183,7 +183,8 @@ def _train(args):
     budget = Budget(**{name: value for name, value in given.items() if value is not None})
     results = args.results or PROJECT / "results" / world.name
     row = Runner(world, args.experiment, args.model, results, budget, args.peaks).run(args.regime, args.seed).row
-    print("{experiment} {model} {regime} seed {seed}: test AUPR {aupr:.3f}, AUROC {auroc:.3f}".format(**row))
+    scores = row["note"] or f"test AUPR {row['aupr']:.3f}, AUROC {row['auroc']:.3f}"
+    print("{experiment} {model} {regime} seed {seed}: {scores}".format(**row, scores=scores))
 
 
 def _metrics(args):

@@ -221,3 +221,23 @@ def test_metrics_table(tmp_path):
 def test_metrics_of_no_run(tmp_path):
     assert tuple(collect_metrics(tmp_path).columns) == METRICS
     assert (tmp_path / "metrics.csv").read_text() == ",".join(METRICS) + "\n"
+
+
+def test_a_training_that_has_diverged_is_named():
+    history = pd.DataFrame({"step": [0, 50, 100], "validation_aupr": [0.1, np.nan, np.nan]})
+    assert runs._trouble(history, np.array([0.1, 0.2])) == "diverged at step 50"
+    sound = history.fillna(0.2)
+    assert runs._trouble(sound, np.array([0.1, np.nan])) == "scores are not finite"
+    assert runs._trouble(sound, np.array([0.3, 0.3])) == "constant scores"
+    assert runs._trouble(sound, np.array([0.1, 0.2])) == ""
+
+
+def test_each_model_is_given_windows_of_its_width(tiny_world, tmp_path):
+    run = Runner(tiny_world, "CTCF", "deepsea-mini", tmp_path, Budget(1, 1)).run("SL", 0)
+    assert (tmp_path / "datasets" / "CTCF-1000" / "codes.npy").exists()
+    assert run.row["note"] == "" and np.isfinite(run.row["aupr"])
+
+
+def test_predictions_of_a_run_are_its_scores(runner, run):
+    codes, _ = runner.source.evaluation("test")
+    np.testing.assert_allclose(runner.predict(run, codes), run.scores, atol=1e-6)
