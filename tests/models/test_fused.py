@@ -11,15 +11,19 @@ CODES = np.random.default_rng(0).integers(0, 5, (9, 70)).astype(np.uint8)
 LABELS = (np.arange(9) % 2).astype(np.float32)[:, None]
 
 
-def scanner(width=24, filters=5, activation="relu", bias="glorot_uniform", **options):
-    options = {"use_bias": bias is not None, "padding": "valid"} | options
+def start(seed):
+    return keras.initializers.GlorotUniform(seed=seed)
+
+
+def scanner(width=24, filters=5, activation="relu", bias=True, **options):
+    options = {"use_bias": bias, "padding": "valid"} | options
     return keras.Sequential(
         [
             keras.Input((70,), dtype="uint8"),
             OneHot(),
-            layers.Conv1D(filters, width, activation=activation, **options),
+            layers.Conv1D(filters, width, activation=activation, kernel_initializer=start(1), **options),
             layers.GlobalMaxPooling1D(),
-            layers.Dense(1, activation="sigmoid"),
+            layers.Dense(1, activation="sigmoid", kernel_initializer=start(2)),
         ]
     )
 
@@ -44,7 +48,7 @@ def test_same_outputs_and_gradients(width, activation):
         np.testing.assert_allclose(np.asarray(fused(network)(CODES, training=training)), expected, atol=1e-6)
     for one, other in zip(gradients(network), gradients(fused(network)), strict=True):
         assert np.abs(one).max() > 0
-        np.testing.assert_allclose(other, one, atol=1e-6)
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
 
 
 def test_gradients_where_all_scores_are_negative():
@@ -52,11 +56,11 @@ def test_gradients_where_all_scores_are_negative():
     kernel, bias = network.layers[1].get_weights()
     network.layers[1].set_weights([-np.abs(kernel) - 0.1, bias - 3])
     for one, other in zip(gradients(network), gradients(fused(network)), strict=True):
-        np.testing.assert_allclose(other, one, atol=1e-6)
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
 
 
 def test_without_bias():
-    network = scanner(8, bias=None)
+    network = scanner(8, bias=False)
     np.testing.assert_allclose(np.asarray(fused(network)(CODES)), np.asarray(network(CODES)), atol=1e-6)
 
 

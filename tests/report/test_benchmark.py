@@ -71,6 +71,7 @@ def test_turned_worlds(metrics):
     assert table.index.get_level_values("world").unique().tolist() == ["w", "v"]
     assert table.loc[("w", "B"), "difference"] == pytest.approx(0.5)
     assert table.loc[("v", "B"), "difference"] == 0
+    assert table.loc["w", "positives"].to_dict() == SIZE
 
 
 def test_intervals_of_finished_runs(tiny_world, tmp_path):

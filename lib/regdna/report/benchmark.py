@@ -156,8 +156,10 @@ def turned_table(metrics, regime="SSL", control="SL-aug"):
     Returns
     -------
     pandas.DataFrame
-        Index world and experiment, in order of appearance; columns ``control`` and ``regime`` (mean AUPR under their
-        names) and ``difference``.
+        Index world and experiment, in order of appearance; columns positives, ``control`` and ``regime`` (mean AUPR
+        under their names) and ``difference``.
     """
-    table = metrics.pivot_table("aupr", ["world", "experiment"], "regime", sort=False)[[control, regime]]
+    cell = ["world", "experiment"]
+    table = metrics.pivot_table("aupr", cell, "regime", sort=False)[[control, regime]]
+    table.insert(0, "positives", metrics.groupby(cell)["positives"].first())
     return table.assign(difference=table[regime] - table[control])
