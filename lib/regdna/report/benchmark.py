@@ -30,7 +30,8 @@ def score_table(metrics, value="aupr"):
     positives = metrics.groupby("experiment")["positives"].first().astype(object)  # whole numbers beside shares
     table = pd.DataFrame({("", "positives"): positives}).loc[mean.index]
     for regime in mean.columns:
-        table[(regime, "mean")], table[(regime, "± sd")] = mean[regime], spread[regime]
+        table[(regime, "mean")] = mean[regime].astype(object)  # the last row counts
+        table[(regime, "± sd")] = spread[regime]
     table[("", "first")] = mean.idxmax(axis=1)
     places = {(regime, "mean"): int((table[("", "first")] == regime).sum()) for regime in mean.columns}
     table.loc["first places"] = pd.Series(places, dtype=object).reindex(table.columns)
