@@ -1,5 +1,5 @@
 # make book       the book, on the simulated world        make book WORLD=yeast CONFIG=config/quick.yaml
-# make benchmark  its tables and figures, without a site   make benchmark WORLD=yeast
+# make benchmark  its tables and figures, without a site  make benchmark WORLD=yeast
 # make test       the tests                               make tf WORLD=yeast NAME=Hsf1 PEAKS=hsf1.bed
 WORLD ?= simulated
 CONFIG ?= config/default.yaml

@@ -11,14 +11,15 @@ os.environ.update(TF_NUM_INTRAOP_THREADS="1", TF_NUM_INTEROP_THREADS="1", OMP_NU
 GIVEN = config.get("world", "simulated")
 WORLD = config["worlds"].get(GIVEN, GIVEN)
 FACTOR, PEAKS = config.get("name", ""), config.get("peaks", "")
-EXPERIMENTS = {group: given.get(GIVEN, list(open_world(WORLD).experiments)[:3]) for group, given in config["experiments"].items()}
+HERE = open_world(WORLD)
+FIRST_THREE = list(HERE.experiments)[:3]  # of a world that the config does not name
+EXPERIMENTS = {group: given.get(GIVEN, FIRST_THREE) for group, given in config["experiments"].items()}
 PAGES_OF = [FACTOR] if FACTOR else EXPERIMENTS["pages"]
 if FACTOR in {*EXPERIMENTS["pages"], *EXPERIMENTS["benchmark"]}:
     raise ValueError(f"NAME={FACTOR} is a factor of the book; its runs would be overwritten, so choose another name")
 MODEL, SEEDS = config["model"], config["seeds"]
 OTHERS, STUDENTS, TURNED = config["models"], config["noisy_student"], config["turned"]
 KNOBS = [f"SSL-NS-k{k}" for k in STUDENTS["iterations"]] + [f"SSL-NS-sd{sd}" for sd in STUDENTS["noise"]]
-HERE = open_world(WORLD)
 NEAREST = [number for number in config["genomes"].get(GIVEN, [1, 5, 10]) if number < len(HERE.relatives)]
 # A world whose description calls no relative near-identical has no copies to compare with.
 GAIN = [name for name in config["gain"] if HERE.near_identical or name not in ("SSL-copies", "SSL-diverged")]

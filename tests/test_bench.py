@@ -21,3 +21,12 @@ def test_liftover_places_intervals_as_the_peers_do():
     assert placed["liftover"] == placed["liftover joined"] == placed["pyliftover"] > 1000
     assert {row[5] for row in rows.values()} == {"100.0%"}
     assert re.match(r"20,000 blocks, 2,000 intervals", table)
+
+
+def test_networks_have_the_gradients_of_the_plain_way():
+    small = ["--models", "deepbind", "--windows", "256", "--set", "20000"]
+    command = [sys.executable, PROJECT / "bench" / "train_networks.py", *small]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    (row,) = (line.split() for line in text.splitlines() if line.startswith("deepbind"))
+    assert len(row) == 10 and float(row[-1]) < 1e-5
+    assert re.search(r"training set of 20,000 windows of 200 bases:\nplain [\d,]+ MB, ours [\d,]+ MB, 1/\d+", text)
