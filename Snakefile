@@ -25,6 +25,8 @@ NEAREST = [number for number in config["genomes"].get(GIVEN, [1, 5, 10]) if numb
 GAIN = [name for name in config["gain"] if HERE.near_identical or name not in ("SSL-copies", "SSL-diverged")]
 TURNED_WORLDS = TURNED["worlds"].get(GIVEN, [])
 SEQUENCED = HERE.sequenced  # chapter 2 needs reads
+SNPS = config["snp_effects"]
+WITH_VARIANTS = list(SNPS["experiments"].get(GIVEN, HERE.with_variants))  # chapter 10 needs them
 PEAK_CALLING = {"experiment": SEQUENCED[0], "fragment_length": 200} if SEQUENCED else {}
 PEAK_CALLING = config.get("peak_calling", {}).get(GIVEN, PEAK_CALLING)
 LIFTOVER = config["liftover"].get(GIVEN, {"experiment": PAGES_OF[0], "motif": ""})
@@ -51,6 +53,7 @@ CELLS = {
     "07": runs(PAGES_OF, [MODEL], KNOBS, STUDENTS["seeds"]),
     "08": runs(PAGES_OF, [MODEL], [f"SSL-nearest{number}" for number in NEAREST]),
     "09": runs(PAGES_OF, [MODEL], LEAKS),
+    "10": runs(WITH_VARIANTS, [MODEL], SNPS["regimes"]) + runs(WITH_VARIANTS, SNPS["models"], SNPS["regimes"], SNPS["seeds"]),
     "19": runs(PAGES_OF, [MODEL], GAIN),
 }
 TURNED_CELLS = [
@@ -69,6 +72,7 @@ def chapter_4(wildcards):
 
 
 BENCHMARK = ["06_benchmark", "07_noisy_student", "08_genomes", "09_leakage", "19_gain", "20_understanding"]
+BENCHMARK += ["10_snp_effects"] if WITH_VARIANTS else []
 
 
 # Snakemake is silent about what is up to date; these two always name the page.
@@ -296,6 +300,27 @@ rule chapter_9:
         f"{PAGES}/09_leakage.ipynb",
     params:
         parameters(world=WORLD, experiments=PAGES_OF, model=MODEL, seeds=SEEDS, **config["training"]),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_10:
+    input:
+        CELLS["10"],
+        source="notebooks/10_snp_effects.ipynb",
+    output:
+        f"{PAGES}/10_snp_effects.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            experiments=WITH_VARIANTS,
+            model=MODEL,
+            regimes=SNPS["regimes"],
+            seeds=SEEDS,
+            other_models=SNPS["models"],
+            other_seeds=SNPS["seeds"],
+            **config["training"],
+        ),
     shell:
         "regdna run {input.source} -o {output} {params}"
 

@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 log = logging.getLogger("regdna")
@@ -73,6 +74,23 @@ def _parser():
     train.add_argument("--peaks", help="BED file of a factor that the world does not name")
     for name, kind, meaning in _budget_fields():
         train.add_argument(f"--{name.replace('_', '-')}", type=kind, help=meaning)
+
+    snp = add("snp", _snp, "Score variants by a trained model; one line of the output for each.")
+    snp.add_argument("--model", required=True, help="folder of a run, which holds model.safetensors")
+    snp.add_argument("--variants", required=True, help="VCF, table with a header (ADASTRA's, for instance) or BED")
+    where = snp.add_mutually_exclusive_group()
+    where.add_argument("--genome", help="FASTA or 2bit (default: the reference of the model's world)")
+    where.add_argument("--sequences", action="store_true", help="the file holds pairs of sequences, FASTA or a table")
+    snp.add_argument("-o", dest="output", required=True, help="tab-separated table")
+    snp.add_argument(
+        "--offsets",
+        type=int,
+        nargs="+",
+        default=[0],
+        help="of the windows' middles, in bases (default: 0)",
+    )
+    snp.add_argument("--forward-only", action="store_true", help="do not read the reverse strand, too")
+    snp.add_argument("--any-assembly", action="store_true", help="go on where the variants do not fit the genome")
 
     metrics = add("metrics", _metrics, "Collect the finished runs of a results folder into its metrics.csv.")
     metrics.add_argument("results")
@@ -185,6 +203,36 @@ def _train(args):
     row = Runner(world, args.experiment, args.model, results, budget, args.peaks).run(args.regime, args.seed).row
     scores = row["note"] or f"test AUPR {row['aupr']:.3f}, AUROC {row['auroc']:.3f}"
     print("{experiment} {model} {regime} seed {seed}: {scores}".format(**row, scores=scores))
+
+
+def _snp(args):
+    from regdna.training.saved import open_model
+    from regdna.training.snp_effects import Views, write_effects
+
+    model = open_model(args.model)
+    views = Views(model.window, args.offsets, not args.forward_only)
+    genome, others = None, ()
+    if not args.sequences:
+        genome, others = _genomes(args.genome, model.about["world"])
+    check, progress = not args.any_assembly, sys.stderr.isatty()
+    counts = write_effects(model, args.variants, args.output, genome, views, others, check, progress)
+    log.info("%d records: %s", counts.sum(), ", ".join(f"{n} {status}" for status, n in counts.items()))
+
+
+def _genomes(path, name):
+    """Open the genome that variants are on; and the others that the model's world has here, as names and openers."""
+    from regdna.data.genome import Genome
+    from regdna.worlds.catalogue import open_world, world_names
+
+    if name not in world_names():
+        if not path:
+            raise ValueError(f"the model's world, {name}, is not in the catalogue; give --genome or --sequences")
+        return Genome(path), ()
+    world = open_world(name)
+    path = Path(path or world.genome_path(world.reference))
+    known = {species: world.genome_path(species) for species in (world.reference, *world.relatives)}
+    others = [(species, partial(Genome, there)) for species, there in known.items() if there.exists() and there != path]
+    return Genome(path, world.aliases), others
 
 
 def _metrics(args):

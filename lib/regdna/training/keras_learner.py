@@ -100,6 +100,25 @@ class KerasLearner:
             scores[begin : begin + len(batch)] = self._score(full)[: len(batch)]
         return scores
 
+    def weights(self):
+        """Give the weights by name; dict of str to float32 array."""
+        return dict(zip(self._names(), self.network.get_weights()))
+
+    def load_weights(self, weights):
+        """Take the weights that :meth:`weights` gave.
+
+        Raises
+        ------
+        ValueError
+            If they are of another network.
+        """
+        if weights.keys() != set(self._names()):
+            raise ValueError(f"it has {', '.join(weights)}, the network {', '.join(self._names())}")
+        self.network.set_weights([weights[name] for name in self._names()])
+
+    def _names(self):
+        return [f"{i:02d}.{weight.path}" for i, weight in enumerate(self.network.weights)]
+
 
 def _endless(number, rng):
     while True:

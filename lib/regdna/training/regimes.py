@@ -8,9 +8,10 @@ framework. A *learner* is any object with ``is_learner = True`` and
   ``step``, ``loss`` and ``validation_aupr``;
 * ``predict(codes)``: probabilities, float array, shape (N,).
 
-Keras networks and objects with a plain fit and predict become learners by themselves; see
-:mod:`regdna.training.learners`. A *source* has a method for each kind of balanced examples, named in
-:data:`FIRST_PHASES`, and ``evaluation(split)``; see :class:`regdna.data.examples.ExampleSource`.
+A learner whose runs are kept on disk also has ``weights()``, a dict of arrays, and ``load_weights(weights)``. Keras
+networks and objects with a plain fit and predict become learners by themselves; see :mod:`regdna.training.learners`. A
+*source* has a method for each kind of balanced examples, named in :data:`FIRST_PHASES`, and ``evaluation(split)``; see
+:class:`regdna.data.examples.ExampleSource`.
 """
 
 import re

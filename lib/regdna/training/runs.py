@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import load_file, save_file
 
 from regdna.data.datasets import dataset, dataset_fingerprint
 from regdna.data.examples import ExampleSource
 from regdna.files import atomic, check_name, write_table, write_text
 from regdna.training.metrics import aupr, auroc
 from regdna.training.regimes import Budget, check_regime, train
+from regdna.training.saved import open_model, save_model
 
 METRICS = (
     "world",
@@ -135,16 +135,11 @@ class Runner:
 
     def network(self, run):
         """Rebuild the trained network of a run; returns a keras.Model."""
-        network = self._model.build(seed=run.row["seed"])
-        weights = load_file(run.folder / "model.safetensors")
-        network.set_weights([weights[name] for name in _names(network)])
-        return network
+        return open_model(run.folder).learner.network
 
     def predict(self, run, codes):
-        """Score windows by the trained network of a run; float32 array, shape (N,)."""
-        from regdna.training.keras_learner import KerasLearner
-
-        return KerasLearner(self.network(run)).predict(codes)
+        """Score windows by the trained model of a run; float32 array, shape (N,)."""
+        return open_model(run.folder).predict(codes)
 
     def _train(self, regime, seed, fingerprint, folder):
         begin = time.perf_counter()
@@ -169,9 +164,8 @@ class Runner:
         write_table(folder / "history.csv", trained.history)
         with atomic(folder / "test.npz") as temporary, open(temporary, "wb") as file:
             np.savez(file, labels=labels, scores=scores)
-        network = trained.learner.network
-        with atomic(folder / "model.safetensors") as temporary:
-            save_file(dict(zip(_names(network), network.get_weights())), temporary)
+        facts = {name: row[name] for name in ("model", "world", "experiment", "regime", "seed")}
+        save_model(folder, trained.learner, window=self._model.window, **facts)
         write_text(folder / "run.json", json.dumps({"fingerprint": fingerprint, **row}, indent=1))
 
     def _fingerprint(self, regime, seed):
@@ -227,7 +221,3 @@ def _trouble(history, scores):
     if not np.isfinite(scores).all():
         return "scores are not finite"
     return "constant scores" if np.ptp(scores) == 0 else ""
-
-
-def _names(network):
-    return [f"{i:02d}.{weight.path}" for i, weight in enumerate(network.weights)]

@@ -140,14 +140,35 @@ class World:
         return self.built / "reads" / "control.bed.gz"
 
     @property
+    def with_variants(self):
+        """The experiments whose allele-specific binding is known; tuple of str."""
+        simulated = self.description.get("simulation", {}).get("variants", {}).get("experiments", ())
+        return (*simulated, *(name for name, experiment in self.experiments.items() if "variants" in experiment))
+
+    def variants_path(self, experiment):
+        """Path of the variants of an experiment with the reads of both alleles, a table like ADASTRA's.
+
+        Raises
+        ------
+        KeyError
+            If the world has none for it; the message lists the experiments that have.
+        """
+        if experiment not in self.with_variants:
+            known = ", ".join(self.with_variants) or "no experiment"
+            raise KeyError(f"world {self.name} has no variants of {experiment!r}; it has variants of {known}")
+        given = self.experiments[experiment].get("variants")
+        return self.downloaded / given["path"] if given else self.built / "variants" / f"{experiment}.tsv.gz"
+
+    @property
     def sources(self):
-        """The files of the world that have a URL; dict of (``genome``, ``chain`` or ``peaks``, name) to Source."""
+        """The files that have a URL; dict of (``genome``, ``chain``, ``peaks`` or ``variants``, name) to Source."""
         genomes = {("genome", name): genome for name, genome in self._genomes.items()}
         chains = {("chain", name): genome["chain"] for name, genome in self._genomes.items() if "chain" in genome}
         peaks = {("peaks", name): experiment for name, experiment in self.experiments.items()}
+        variants = {("variants", name): e["variants"] for name, e in self.experiments.items() if "variants" in e}
         return {
             key: Source(entry["path"], entry["url"], entry.get("sha256"))
-            for key, entry in (genomes | chains | peaks).items()
+            for key, entry in (genomes | chains | peaks | variants).items()
             if "url" in entry
         }
 

@@ -38,6 +38,9 @@ def contradictions(text, species):
         files += [(f"{part}: {entry['name']}", entry) for entry in entries]
     if text.get("simulation", {}).get("tree_scale", 1) <= 0:
         yield f"tree_scale is {text['simulation']['tree_scale']}; it must be above 0"
+    bound = {entry["name"] for entry in text["experiments"] if entry.get("at") == "sites"}
+    if strange := sorted(set(text.get("simulation", {}).get("variants", {}).get("experiments", ())) - bound):
+        yield f"simulation: variants of {', '.join(strange)}, which is no experiment that looks at sites"
     relatives = species - {text["reference"]}
     if strange := sorted(set(text.get("near_identical", ())) - relatives):
         yield f"near_identical: {', '.join(strange)} is no relative"
@@ -47,6 +50,11 @@ def contradictions(text, species):
         listed = {genome["name"] for genome in genomes}
         yield from (f"genomes: {name} of the tree is missing" for name in sorted(species - listed))
         yield from (f"genomes: {name} is not in the tree" for name in sorted(listed - species))
+    for entry in (entry for entry in text["experiments"] if "variants" in entry):
+        if isinstance(entry["variants"], dict) and "path" in entry["variants"]:
+            files.append((f"experiments: the variants of {entry['name']}", entry["variants"]))
+        else:
+            yield f"experiments: the variants of {entry['name']} need a path (and a url, unless you put them there)"
     for genome in genomes:
         if "chain" in genome and genome["name"] == text["reference"]:
             yield f"genomes: {genome['name']} is the reference, which has no chain to itself"

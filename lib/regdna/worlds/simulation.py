@@ -13,7 +13,8 @@ from regdna.worlds.elements import build_classes, draw_bases, lay_out
 from regdna.worlds.evolution import Evolution, Lineage, decay_cpg
 from regdna.worlds.homology import true_chains
 from regdna.worlds.reads import simulate_reads
-from regdna.worlds.writers import chain_name, write_chains, write_fasta, write_narrowpeak, write_reads
+from regdna.worlds.snps import allele_specific_binding, draw_variants
+from regdna.worlds.writers import chain_name, write_chains, write_fasta, write_narrowpeak, write_reads, write_vcf
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,10 @@ def simulate(plan, experiments, reference, tree_path, folder):
     Written below ``folder``: ``genomes/<species>.fa`` with ``.fai``, ``chains/<reference>To<Species>.over.chain.gz``,
     ``peaks/<experiment>.narrowPeak``, ``truth/elements.tsv.gz`` and ``truth/sites.tsv.gz``
     (reference coordinates of what is still under selection there, "." and -1 otherwise, and for each species whether
-    it is under selection), and where the plan has ``reads``, ``reads/<experiment>.bed.gz`` and
-    ``reads/control.bed.gz``. Equal arguments give equal bytes; reads change no other file.
+    it is under selection); where the plan has ``reads``, ``reads/<experiment>.bed.gz`` and ``reads/control.bed.gz``;
+    where it has ``variants``, ``variants/population.vcf.gz``, ``variants/<experiment>.tsv.gz`` with the reads of both
+    alleles, and ``truth/variants.tsv.gz`` with the effects that were planted. Equal arguments give equal bytes; reads
+    and variants change no other file.
 
     Parameters
     ----------
@@ -85,6 +88,23 @@ def simulate(plan, experiments, reference, tree_path, folder):
         for name, reads in simulate_reads(plan["reads"], plan["seed"], experiments, peaks, living[0], sizes):
             log.info("simulated the reads of %s", name)
             write_reads(folder / "reads" / f"{name}.bed.gz", reads)
+    if "variants" in plan:
+        bases = dict(zip(names, np.split(reference_lineage.codes, reference_lineage.ends[:-1])))
+        _write_variants(plan, experiments, bases, peaks, motifs, folder)
+
+
+def _write_variants(plan, experiments, bases, peaks, motifs, folder):
+    settings, seed = plan["variants"], plan["seed"]
+    variants = draw_variants(settings, seed, bases)
+    write_vcf(folder / "variants" / "population.vcf.gz", variants, {name: len(b) for name, b in bases.items()})
+    bound_by = {experiment["name"]: experiment.get("motif") for experiment in experiments}
+    truth = []
+    for name in settings["experiments"]:
+        motif = motifs[plan["factors"][bound_by[name]]["motif"]]
+        counted, effects = allele_specific_binding(settings, seed, name, variants, peaks[name], bases, motif)
+        write_table(folder / "variants" / f"{name}.tsv.gz", counted)
+        truth.append(effects)
+    write_table(folder / "truth" / "variants.tsv.gz", pd.concat(truth, ignore_index=True))
 
 
 def _species(branch, lineage, evolution, reference):

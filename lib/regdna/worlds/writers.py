@@ -1,4 +1,4 @@
-"""The file formats of a world: FASTA with its index, UCSC chains, narrowPeak, reads as BED."""
+"""The file formats of a world: FASTA with its index, UCSC chains, narrowPeak, reads as BED, variants as VCF."""
 
 from typing import NamedTuple
 
@@ -123,3 +123,22 @@ def write_reads(path, reads):
     """
     rows = zip(*(reads[column].tolist() for column in ("chrom", "start", "end", "strand")))
     write_text(path, "".join([f"{c}\t{s}\t{e}\t.\t0\t{strand}\n" for c, s, e, strand in rows]))
+
+
+def write_vcf(path, variants, lengths):
+    """Write single-nucleotide variants as VCF 4.3 without genotypes.
+
+    Parameters
+    ----------
+    path : path
+        Gzipped if it ends in ``.gz``.
+    variants : pandas.DataFrame
+        chrom, start (0-based; the file's positions are 1-based), id, ref, alt (codes).
+    lengths : dict of str to int
+        Chromosome lengths in bases.
+    """
+    head = ["##fileformat=VCFv4.3", *(f"##contig=<ID={name},length={size}>" for name, size in lengths.items())]
+    head.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
+    rows = zip(*(variants[column].tolist() for column in ("chrom", "start", "id", "ref", "alt")))
+    lines = [f"{c}\t{s + 1}\t{i}\t{ALPHABET[r]}\t{ALPHABET[a]}\t.\t.\t.\n" for c, s, i, r, a in rows]
+    write_text(path, "\n".join(head) + "".join(lines))
