@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # A killed run leaves no half-written file behind, so it can simply be started again.
 SNAKEMAKE = snakemake --configfile $(CONFIG) --cores all --nolock --rerun-incomplete --quiet progress host reason --show-failed-logs
 
-.PHONY: install book benchmark tf record test lint clean
+.PHONY: install book benchmark tf human_ctcf record test lint clean
 
 install: $(BIN)/installed
 
@@ -33,7 +33,10 @@ tf: install
 	@test -n "$(NAME)" -a -n "$(PEAKS)" || { echo "usage: make tf WORLD=yeast NAME=Hsf1 PEAKS=hsf1.bed"; exit 2; }
 	$(SNAKEMAKE) --config world=$(WORLD) name=$(NAME) peaks=$(abspath $(PEAKS)) -- own_factor
 
-record: book
+human_ctcf: install
+	$(SNAKEMAKE) -- human_ctcf
+
+record: $(if $(wildcard data/collections/$(WORLD).yaml),$(WORLD),book)
 	regdna record $(WORLD) --notebooks results/$(WORLD)/notebooks
 
 test: install

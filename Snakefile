@@ -325,6 +325,16 @@ rule chapter_10:
         "regdna run {input.source} -o {output} {params}"
 
 
+# Real data without a genome around them: made by hand, since they are downloaded, and shown in the book as a record.
+rule human_ctcf:
+    input:
+        "notebooks/21_human_ctcf.ipynb",
+    output:
+        "results/human_ctcf/notebooks/21_human_ctcf.ipynb",
+    shell:
+        "regdna run {input} -o {output}"
+
+
 rule chapter_19:
     input:
         CELLS["04"],

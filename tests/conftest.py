@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from regdna.data.build import build_world
 from regdna.worlds.catalogue import CATALOGUE, PROJECT, open_world
+from regdna.worlds.collections import open_collection
 
 settings.register_profile("regdna", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("regdna")
@@ -51,6 +52,18 @@ def human_chain_file(data_folder):
     if path is None or not path.exists():
         pytest.skip("set REGDNA_DATA to a folder that holds chains/GRCh37_to_GRCh38.chain.gz")
     return path
+
+
+@pytest.fixture(scope="session")
+def human_ctcf(data_folder):
+    """The collection of human CTCF windows; skips where it is absent."""
+    with pytest.MonkeyPatch.context() as patch:
+        if data_folder:
+            patch.setenv("REGDNA_DATA", str(data_folder))
+        collection = open_collection("human_ctcf")
+    if not collection.present:
+        pytest.skip("set REGDNA_DATA to a folder that holds the human_ctcf files")
+    return collection
 
 
 def copy_catalogue(folder, **simulation):

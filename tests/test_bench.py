@@ -30,3 +30,11 @@ def test_networks_have_the_gradients_of_the_plain_way():
     (row,) = (line.split() for line in text.splitlines() if line.startswith("deepbind"))
     assert len(row) == 10 and float(row[-1]) < 1e-5
     assert re.search(r"training set of 20,000 windows of 200 bases:\nplain [\d,]+ MB, ours [\d,]+ MB, 1/\d+", text)
+
+
+def test_variants_have_the_scores_of_the_plain_loop():
+    command = [sys.executable, PROJECT / "bench" / "score_variants.py", "--variants", "600"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rows = [line.split() for line in text.splitlines() if line.startswith(("ours", "plain"))]
+    assert [row[:2] for row in rows] == [["ours", "600"], ["plain", "600"], ["ours", "2,400"]]
+    assert float(text.rsplit(":", 1)[1]) < 1e-5

@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import groupby
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from regdna import cli
@@ -13,9 +14,11 @@ from regdna.data.datasets import open_dataset
 from regdna.data.ledger import Ledger
 from regdna.data.peak_calling import Called, Tags
 from regdna.files import sha256
-from regdna.models.cnn import MODELS
+from regdna.models.cnn import MODELS, shallow_cnn
+from regdna.training.keras_learner import KerasLearner
 from regdna.training.regimes import Budget
 from regdna.training.runs import METRICS, Run, collect_metrics
+from regdna.training.saved import save_model
 from regdna.worlds import catalogue
 from regdna.worlds.catalogue import PROJECT, open_world
 
@@ -309,6 +312,7 @@ def tiny_catalogue(tiny_world, monkeypatch):
         return tiny_world if name == "tiny" else open_world(name)
 
     monkeypatch.setattr(catalogue, "open_world", opened)
+    monkeypatch.setattr(catalogue, "world_names", lambda: ["tiny"])
 
 
 @pytest.mark.usefixtures("tiny_catalogue")
@@ -420,3 +424,61 @@ class TestTrain:
     def test_unknown_regime(self, tmp_path, capsys):
         message = refused(capsys, "train", "tiny", "CTCF", "--regime", "XL", "--results", tmp_path)
         assert message.startswith("regdna train: no regime named 'XL'; regimes: SL, SL-neg, SL-aug, SSL, ")
+
+
+@pytest.mark.usefixtures("tiny_catalogue")
+class TestSnp:
+    @pytest.fixture(scope="class")
+    def model(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("model")
+        facts = {"window": 80, "world": "tiny", "experiment": "CTCF", "regime": "SL", "seed": 0}
+        save_model(folder, KerasLearner(shallow_cnn(64, 80)), model="cnn64", **facts)
+        return folder
+
+    @pytest.fixture
+    def population(self, tiny_world):
+        return tiny_world.built / "variants" / "population.vcf.gz"
+
+    def test_variants_of_the_models_world(self, model, population, tiny_world, tmp_path, capsys, caplog):
+        caplog.set_level("INFO", logger="regdna")
+        cli.main(["snp", "--model", str(model), "--variants", str(population), "-o", str(tmp_path / "out.tsv")])
+        table = pd.read_csv(tmp_path / "out.tsv", sep="\t")
+        assert set(table["status"]) <= {"match", "too near an end"}
+        counts = table["status"].value_counts()
+        assert f"{len(table)} records: " in caplog.text and f"{counts['match']} match" in caplog.text
+        again = tmp_path / "again.tsv"
+        genome = ["--genome", str(tiny_world.genome_path("hg38"))]
+        cli.main(["snp", "--model", str(model), "--variants", str(population), "-o", str(again), *genome])
+        assert again.read_bytes() == (tmp_path / "out.tsv").read_bytes()
+        views = ["--forward-only", "--offsets", "-10", "10"]
+        cli.main(["snp", "--model", str(model), "--variants", str(population), "-o", str(again), *views])
+        other = pd.read_csv(again, sep="\t")
+        assert not np.allclose(other["effect"].dropna()[:50], table["effect"].dropna()[:50])
+
+    def test_another_species_of_the_world_is_named(self, model, population, tiny_world, tmp_path, capsys):
+        arguments = ["snp", "--model", model, "--variants", population, "-o", tmp_path / "out.tsv"]
+        arguments += ["--genome", tiny_world.genome_path("mm10")]
+        message = refused(capsys, *arguments)
+        assert "100% of their reference alleles are the bases of hg38: is it that?" in message
+        assert not (tmp_path / "out.tsv").exists()
+        cli.main([str(argument) for argument in (*arguments, "--any-assembly")])
+        assert len(pd.read_csv(tmp_path / "out.tsv", sep="\t")["status"].unique()) > 3
+
+    def test_sequences_need_no_world(self, model, tmp_path, monkeypatch, capsys):
+        monkeypatch.setattr(catalogue, "world_names", lambda: [])
+        pairs = tmp_path / "pairs.fa"
+        pairs.write_text(">a|ref\nACGTT\n>a|alt\nACCTT\n")
+        cli.main(["snp", "--model", str(model), "--variants", str(pairs), "--sequences", "-o", str(tmp_path / "o.tsv")])
+        assert len((tmp_path / "o.tsv").read_text().splitlines()) == 2
+        message = refused(capsys, "snp", "--model", model, "--variants", pairs, "-o", tmp_path / "p.tsv")
+        assert "the model's world, tiny, is not in the catalogue; give --genome or --sequences" in message
+
+    def test_errors(self, model, population, tmp_path, capsys):
+        output = tmp_path / "out.tsv"
+        assert "holds no saved model" in refused(
+            capsys, "snp", "--model", tmp_path, "--variants", population, "-o", output
+        )
+        message = refused(capsys, "snp", "--model", model, "--variants", tmp_path / "no.vcf", "-o", output)
+        assert "no.vcf does not exist" in message
+        wide = ["snp", "--model", model, "--variants", population, "-o", output, "--offsets", 100]
+        assert "a window of 80 bases must hold its variant" in refused(capsys, *wide)

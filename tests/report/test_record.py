@@ -54,8 +54,8 @@ class TestMakeRecord:
         assert provenance["versions"]["numpy"] == version("numpy")
         assert {"regdna", "keras", "tensorflow", "pandas"} <= set(provenance["versions"])
         inputs = provenance["inputs"]
-        reads = len(tiny_world.sequenced) + 1  # and their control
-        assert len(inputs) == 1 + 2 * len(tiny_world.relatives) + len(tiny_world.experiments) + reads
+        assayed = len(tiny_world.experiments) + len(tiny_world.sequenced) + 1 + len(tiny_world.with_variants)
+        assert len(inputs) == 1 + 2 * len(tiny_world.relatives) + assayed  # the reads have a control
         assert inputs["genomes/hg38"] == sha256(tiny_world.genome_path("hg38"))
         far = tiny_world.relatives[-1]
         assert inputs[f"chains/{far}"] == sha256(tiny_world.chain_path(far))
@@ -159,7 +159,8 @@ class TestTrackedRecord:
         assert set(pages) == set(provenance["notebooks"])
         for name, page in pages.items():
             assert code_hash(page) == provenance["notebooks"][name]["code_sha256"], name
-            assert page.metadata["regdna"]["parameters"]["world"] == folder.name == provenance["world"]
+            given = page.metadata["regdna"]["parameters"]
+            assert given.get("world", given.get("collection")) == folder.name == provenance["world"]
 
     def test_pages_ran_without_an_error(self, folder):
         for path in folder.glob("*.ipynb"):

@@ -3,7 +3,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from regdna.report.statistics import bootstrap_aupr, by_experiment, paired_tests, trend
+from regdna.report.statistics import (
+    bootstrap_aupr,
+    bootstrap_spearman,
+    by_experiment,
+    compare_correlations,
+    paired_tests,
+    trend,
+)
 from regdna.training.metrics import aupr
 
 
@@ -101,3 +108,62 @@ def test_trend_of_a_line():
 @pytest.mark.parametrize("x", [[1, 2], [1, 1, 1], [1, np.nan, 2]])
 def test_trend_of_too_little(x):
     assert trend(x, np.arange(len(x))).isna().all()
+
+
+class TestSpearman:
+    def test_the_correlation_is_scipys_and_lies_in_its_interval(self):
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=200)
+        y = x + rng.normal(size=200)
+        r, low, high = bootstrap_spearman(x, y, rng)
+        assert r == pytest.approx(stats.spearmanr(x, y).statistic)
+        assert low < r < high and 0.1 < high - low < 0.25
+
+    def test_intervals_hold_the_truth_as_often_as_they_say(self):
+        rng = np.random.default_rng(1)
+        truth = 6 / np.pi * np.arcsin(0.6 / 2)  # Spearman's R of a binormal with Pearson's 0.6
+        held = 0
+        for _ in range(60):
+            x, y = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 80).T
+            _, low, high = bootstrap_spearman(x, y, rng, repeats=200)
+            held += low <= truth <= high
+        assert 51 <= held <= 60
+
+    @pytest.mark.parametrize(("x", "y"), [([1, 1, 1], [1, 2, 3]), ([1, 2], [1, 2]), ([1, 2, 3], [2, 2, 2])])
+    def test_what_has_no_order_has_no_correlation(self, x, y):
+        assert np.isnan(bootstrap_spearman(x, y, np.random.default_rng(0))).all()
+
+
+class TestComparison:
+    def draw(self, rng, n, first, second, between):
+        covariance = [[1, first, second], [first, 1, between], [second, between, 1]]
+        return rng.multivariate_normal(np.zeros(3), covariance, n).T
+
+    def test_by_hand(self):
+        """Equations 1 to 3 of Meng et al., written out for one drawn sample."""
+        observed, one, other = self.draw(np.random.default_rng(0), 60, 0.7, 0.4, 0.5)
+        row = compare_correlations(observed, one, other)
+        r1, r2 = (stats.spearmanr(observed, values).statistic for values in (one, other))
+        rx = stats.spearmanr(one, other).statistic
+        z1, z2 = (0.5 * np.log((1 + r) / (1 - r)) for r in (r1, r2))
+        square = (r1 * r1 + r2 * r2) / 2
+        f = min(1, (1 - rx) / (2 * (1 - square)))
+        h = 1 + square / (1 - square) * (1 - f)
+        z = (z1 - z2) * np.sqrt((60 - 3) / (2 * (1 - rx) * h))
+        assert row[["n", "first", "second", "between", "z"]].tolist() == pytest.approx([60, r1, r2, rx, z])
+        assert row["p"] == pytest.approx(2 * (1 - stats.norm.cdf(abs(z))))
+        back = compare_correlations(observed, other, one)
+        assert (back["z"], back["p"]) == pytest.approx((-row["z"], row["p"]))
+
+    def test_without_a_difference_p_is_uniform_and_with_one_it_is_small(self):
+        rng = np.random.default_rng(2)
+        p = [compare_correlations(*self.draw(rng, 100, 0.5, 0.5, 0.7))["p"] for _ in range(300)]
+        assert stats.kstest(p, "uniform").pvalue > 1e-3
+        p = [compare_correlations(*self.draw(rng, 100, 0.7, 0.4, 0.7))["p"] for _ in range(50)]
+        assert np.median(p) < 1e-3
+
+    def test_predictions_of_equal_order_cannot_be_compared(self):
+        x = np.arange(10.0)
+        row = compare_correlations(x, x, np.exp(x))
+        assert row["between"] == pytest.approx(1) and np.isnan(row["p"])
+        assert np.isnan(compare_correlations(x, x, np.ones(10))["first"])

@@ -346,3 +346,37 @@ class TestReads:
         for name in ("simulated", "simulated_quick"):
             world = open_world(name)
             assert set(world.sequenced) == {"CTCF", "H3K4me3", "REST", "ATF3"} <= set(world.experiments)
+
+
+class TestVariants:
+    EXPERIMENTS = (
+        {"name": "E", "at": "sites", "variants": {"path": "v/E.tsv"}},
+        {"name": "F", "at": "elements"},
+    )
+
+    def test_paths(self, write):
+        world = open_world("base", write(**BASE | {"experiments": list(self.EXPERIMENTS)}))
+        assert world.with_variants == ("E",)
+        assert world.variants_path("E") == world.downloaded / "v" / "E.tsv"
+        with pytest.raises(KeyError, match="no variants of 'F'; it has variants of E"):
+            world.variants_path("F")
+
+    def test_an_address(self, write):
+        experiments = [{"name": "E", "variants": {"path": "v/E.tsv", "url": "https://x.org/E.tsv"}}]
+        real = {name: value for name, value in BASE.items() if name != "simulation"}
+        world = open_world("base", write(**real | {"simulated": False, "experiments": experiments}))
+        assert world.sources["variants", "E"] == Source("v/E.tsv", "https://x.org/E.tsv", None)
+
+    def test_simulated_ones_are_built(self):
+        world = open_world("simulated")
+        assert world.with_variants == ("CTCF", "ANDR")
+        assert world.variants_path("ANDR") == world.built / "variants" / "ANDR.tsv.gz"
+
+    def test_contradictions(self, write):
+        broken = {"experiments": [{"name": "E", "variants": "v.tsv"}]}
+        with pytest.raises(ValueError, match="the variants of E need a path"):
+            open_world("base", write(**BASE | broken))
+        simulation = BASE["simulation"] | {"variants": {"experiments": ["F", "E", "G"]}}
+        more = {"experiments": list(self.EXPERIMENTS), "simulation": simulation}
+        with pytest.raises(ValueError, match="variants of F, G, which is no experiment that looks at sites"):
+            open_world("base", write(**BASE | more))

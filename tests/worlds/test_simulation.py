@@ -32,8 +32,9 @@ def test_the_same_seed_gives_the_same_bytes_in_every_file(tiny_world, tmp_path):
     here, there = files(tiny_world), files(again)
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
-    # Genomes with index, chains, peaks, reads with their control, truth, and the two stamps.
-    assert len(here) == 2 * 23 + 22 + len(tiny_world.experiments) + (len(tiny_world.sequenced) + 1) + 2 + 2
+    # Genomes with index, chains, peaks, reads with their control, variants with the population's, truth, the two stamps.
+    assayed = len(tiny_world.experiments) + (len(tiny_world.sequenced) + 1) + (len(tiny_world.with_variants) + 1)
+    assert len(here) == 2 * 23 + 22 + assayed + 3 + 2
 
 
 def test_reads_change_no_other_file(tiny_world, make_catalogue, tmp_path):
@@ -45,6 +46,16 @@ def test_reads_change_no_other_file(tiny_world, make_catalogue, tmp_path):
     }
     stamps = {"begun.json", "ready.json"}
     assert [name for name in there if here[name] != there[name] and name not in stamps] == []
+
+
+def test_variants_change_no_other_file(tiny_world, make_catalogue, tmp_path):
+    variants = tiny_world.description["simulation"]["variants"] | {"experiments": ["ANDR"], "per_kb": 10}
+    other = open_world("tiny", make_catalogue(tmp_path / "catalogue", variants=variants), tmp_path / "built")
+    build_world(other)
+    here, there = files(tiny_world), files(other)
+    of_variants = {"variants/population.vcf.gz", "variants/ANDR.tsv.gz", "truth/variants.tsv.gz"}
+    assert here.keys() - there.keys() == {"variants/CTCF.tsv.gz"}
+    assert {name for name in there if here[name] != there[name]} == {*of_variants, "begun.json", "ready.json"}
 
 
 def test_another_seed_gives_other_files(tiny_world, make_catalogue, tmp_path):
@@ -174,7 +185,7 @@ def test_peaks_end_with_their_chromosome(tmp_path):
     description = open_world("simulated").description
     (tmp_path / "two.nwk").write_text("(hg38:0.05,panTro6:0.05);")
     wide = {"name": "wide", "at": "elements", "kinds": {"promoter": 1.0, "enhancer": 1.0}, "width": 4000}
-    plan = {key: value for key, value in description["simulation"].items() if key != "reads"}
+    plan = {key: value for key, value in description["simulation"].items() if key not in ("reads", "variants")}
     simulate(plan | {"size": 200_000}, [wide], "hg38", tmp_path / "two.nwk", tmp_path)
     genome = Genome(tmp_path / "genomes" / "hg38.fa")
     peaks = read_peaks(tmp_path / "peaks" / "wide.narrowPeak")

@@ -69,7 +69,8 @@ def deep_cnn(filters=64, length=200, width=1.0, seed=0):
     found = layers.Conv1D(filters_here, 24, activation="relu", kernel_initializer=start(), name="filters")
     x = layers.MaxPooling1D(4)(found(OneHot()(codes)))
     for dilation in (1, 2, 4, 8, 16):
-        related = layers.Conv1D(filters_here, 3, padding="same", dilation_rate=dilation, kernel_initializer=start())
+        options = {"dilation_rate": dilation, "kernel_initializer": start(), "name": f"dilated{dilation}"}
+        related = layers.Conv1D(filters_here, 3, padding="same", **options)
         x = layers.Add()([x, layers.ReLU()(related(x))])
     x = layers.Dropout(0.2, seed=1000 * seed + 101)(layers.GlobalMaxPooling1D()(x))
     x = layers.Dense(10, activation="relu", kernel_initializer=start(), name="hidden")(x)
@@ -98,7 +99,7 @@ def deepsea(length=1000, width=1.0, outputs=1, seed=0):
     start = _starts(seed)
     network = keras.Sequential([keras.Input((length,), dtype="uint8"), OneHot()], name="deepsea")
     for number, (filters, dropout) in enumerate(((320, 0.2), (480, 0.2), (960, 0.5))):
-        name = "filters" if number == 0 else None
+        name = "filters" if number == 0 else f"filters{number + 1}"
         kernels = _scaled(filters, width)
         network.add(layers.Conv1D(kernels, 8, activation="relu", kernel_initializer=start(), name=name))
         if number < 2:

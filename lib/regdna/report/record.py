@@ -16,6 +16,7 @@ import pandas as pd
 from regdna.files import sha256, write_table, write_text
 from regdna.report.notebooks import executed_notebooks
 from regdna.worlds.catalogue import PROJECT, open_world
+from regdna.worlds.collections import Collection, collection_names, open_collection
 
 RECORDS = PROJECT / "book" / "record"
 SOURCES = PROJECT / "notebooks"
@@ -23,11 +24,12 @@ PACKAGES = ("regdna", "numpy", "pandas", "keras", "tensorflow", "mappy", "scikit
 
 
 def make_record(world, notebooks, records=RECORDS, sources=SOURCES):
-    """Keep the executed notebooks of a world.
+    """Keep the executed notebooks of a world or a collection.
 
     Parameters
     ----------
     world : str
+        Or the name of a collection.
     notebooks : path
         Folder of executed notebooks.
     records, sources : path
@@ -53,7 +55,7 @@ def make_record(world, notebooks, records=RECORDS, sources=SOURCES):
         "date": max(page.metadata["regdna"]["date"] for page in pages.values()),
         "python": platform.python_version(),
         "versions": {package: version(package) for package in PACKAGES},
-        "inputs": _inputs(open_world(world)),
+        "inputs": _inputs(open_source(world)),
         "notebooks": {
             name: {
                 "source": page.metadata["regdna"]["source"],
@@ -86,6 +88,11 @@ def make_record(world, notebooks, records=RECORDS, sources=SOURCES):
     new.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
     return folder
+
+
+def open_source(name):
+    """Open the world or the collection of this name."""
+    return open_collection(name) if name in collection_names() else open_world(name)
 
 
 def read_provenance(folder):
@@ -130,9 +137,12 @@ def code_hash(notebook):
 
 
 def _inputs(world):
+    if isinstance(world, Collection):
+        return {part: sha256(world.path(part)) for part in world.sources}
     paths = {f"genomes/{name}": world.genome_path(name) for name in (world.reference, *world.relatives)}
     paths |= {f"chains/{name}": world.chain_path(name) for name in world.relatives}
     paths |= {f"peaks/{name}": world.peaks_path(name) for name in world.experiments}
     paths |= {f"reads/{name}": world.reads_path(name) for name in world.sequenced}
     paths |= {"reads/control": world.control_path} if world.sequenced else {}
+    paths |= {f"variants/{name}": world.variants_path(name) for name in world.with_variants}
     return {name: sha256(path) for name, path in paths.items()}

@@ -12,11 +12,16 @@ import yaml
 
 from regdna.files import write_text
 from regdna.report.notebooks import executed_notebooks, parameters
-from regdna.report.record import RECORDS, SOURCES, read_provenance
+from regdna.report.record import RECORDS, SOURCES, open_source, read_provenance
 from regdna.worlds.catalogue import PROJECT, open_world
+from regdna.worlds.collections import collection_names
 
 REFERENCE_PAGES = ("book/glossary", "book/references")  # what any page may link to
-READS_CHAPTER = "notebooks/02_peaks"  # is run on worlds that have sequencing reads
+# Chapters that are run on worlds that have what they are about.
+NEEDS = {
+    "notebooks/02_peaks": lambda world: world.sequenced,
+    "notebooks/10_snp_effects": lambda world: world.with_variants,
+}
 
 
 def build_site(folder, world, notebooks, only=None):
@@ -106,13 +111,14 @@ def _live_banner(world):
 
 
 def _record_banner(provenance):
-    opened = open_world(provenance["world"])
+    opened = open_source(provenance["world"])
     kind = "Real data" if not opened.simulated else "Simulated data"
+    again = opened.name if opened.name in collection_names() else f"book WORLD={opened.name}"
     versions = ", ".join(f"{name} {number}" for name, number in provenance["versions"].items())
     return lambda run: (
         f":::{{admonition}} {kind}, from the published record\n:class: tip\n"
-        f"Computed on {opened.title} (world `{opened.name}`), {_cost(run)}, and kept as it was. "
-        f"Recompute it with `make book WORLD={opened.name}`.\n\n"
+        f"Computed on {opened.title} (`{opened.name}`), {_cost(run)}, and kept as it was. "
+        f"Recompute it with `make {again}`.\n\n"
         f"Made with Python {provenance['python']}, {versions}; {len(provenance['inputs'])} input files are listed with "
         f"their SHA-256 in `book/record/{opened.name}/provenance.json`.\n:::"
     )
@@ -131,18 +137,20 @@ def _parameter_table(run):
 
 
 def _status_rows(status):
-    rows = ["| page | world | run on | seconds | peak MB |", "|---|---|---|---:|---:|"]
+    rows = ["| page | data | run on | seconds | peak MB |", "|---|---|---|---:|---:|"]
     for title, run in status:
-        rows.append(
-            f"| {title} | {run['parameters']['world']} | {run['date']} | {run['seconds']:.0f} | {run['peak_mb']} |"
-        )
+        rows.append(f"| {title} | {_data(run)} | {run['date']} | {run['seconds']:.0f} | {run['peak_mb']} |")
     return rows
+
+
+def _data(run):
+    return run["parameters"].get("world") or run["parameters"]["collection"]
 
 
 def _expand(toc, source, world):
     """Hang further runs of a chapter below it; leave out what the world cannot show, and its record if it has one."""
     parts = []
-    without = () if open_world(world).sequenced else (READS_CHAPTER,)
+    without = [page for page, has in NEEDS.items() if not has(open_world(world))]
     for part in toc["parts"]:
         chapters = [chapter for chapter in part["chapters"] if not chapter["file"].startswith(f"book/record/{world}/")]
         chapters = [chapter for chapter in chapters if chapter["file"] not in without]

@@ -98,6 +98,62 @@ def bootstrap_aupr(labels, scores, rng, repeats=500):
     return float(low), float(high)
 
 
+def bootstrap_spearman(x, y, rng, repeats=500):
+    """Spearman's rank correlation with its interval over samples drawn anew from the same points.
+
+    Parameters
+    ----------
+    x, y : float arrays, shape (N,)
+    rng : numpy.random.Generator
+    repeats : int
+
+    Returns
+    -------
+    r, low, high : float
+        The correlation, and the 2.5th and 97.5th percentile; NaN where x or y is constant.
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return np.nan, np.nan, np.nan
+    drawn = []
+    for rows in rng.integers(0, len(x), (repeats, len(x))):
+        if np.ptp(x[rows]) and np.ptp(y[rows]):
+            drawn.append(stats.spearmanr(x[rows], y[rows]).statistic)
+    low, high = np.percentile(drawn, [100 * (1 - CONFIDENCE) / 2, 100 * (1 + CONFIDENCE) / 2])
+    return float(stats.spearmanr(x, y).statistic), float(low), float(high)
+
+
+def compare_correlations(observed, first, second):
+    """Test whether two predictions of one observation correlate with it equally well (Spearman).
+
+    The predictions are made for the same points and are alike, so their correlations are not independent: Meng,
+    Rosenthal and Rubin 1992, Psychol Bull 111:172, Equations 1 to 3, on ranks.
+
+    Parameters
+    ----------
+    observed, first, second : float arrays, shape (N,)
+
+    Returns
+    -------
+    pandas.Series
+        ``n``, ``first`` and ``second`` (the correlations with ``observed``), ``between`` (the two predictions'), ``z``
+        and its two-sided ``p``; NaN where one of them is constant, or the two are of equal order.
+    """
+    ranks = np.array([stats.rankdata(values) for values in (observed, first, second)])
+    n = ranks.shape[1]
+    row = {"n": n, "first": np.nan, "second": np.nan, "between": np.nan, "z": np.nan, "p": np.nan}
+    if n > 3 and (np.ptp(ranks, axis=1) > 0).all():
+        r1, r2, between = np.corrcoef(ranks)[[0, 0, 1], [1, 2, 2]]
+        row |= {"first": r1, "second": r2, "between": between}
+        if between < 1 - 1e-12:
+            mean_square = (r1**2 + r2**2) / 2
+            f = min((1 - between) / (2 * (1 - mean_square)), 1)
+            h = (1 - f * mean_square) / (1 - mean_square)
+            row["z"] = (np.arctanh(r1) - np.arctanh(r2)) * np.sqrt((n - 3) / (2 * (1 - between) * h))
+            row["p"] = 2 * stats.norm.sf(abs(row["z"]))
+    return pd.Series(row)
+
+
 def trend(x, y):
     """Fit a line to points.
 

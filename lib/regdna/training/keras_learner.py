@@ -1,11 +1,15 @@
 """A Keras network as a learner of the regimes."""
 
+from functools import cache
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from regdna.models.fused import fused
 from regdna.training.metrics import aupr
+
+SCORED = 512  # windows in a batch that is scored
 
 
 class KerasLearner:
@@ -47,7 +51,9 @@ class KerasLearner:
         batches = [(None, batch_size, length), (None, batch_size), (None, batch_size)]
         kinds = (tf.uint8, tf.float32, tf.float32)
         self._take_steps = tf.function(take_steps, [tf.TensorSpec(*pair) for pair in zip(batches, kinds)])
-        self._score = tf.function(lambda codes: fast(codes, training=False)[:, 0])
+        # One graph for one shape of batch; TensorFlow would warn of a graph for each learner of a process.
+        score = tf.function(lambda codes: fast(codes, training=False)[:, 0])
+        self._score = cache(lambda: score.get_concrete_function(tf.TensorSpec((SCORED, length), tf.uint8)))
 
     def fit(self, examples, steps, learning_rate, validation, rng):
         """Take gradient steps, and end with the weights of the best validation AUPR (early stopping by checkpoint).
@@ -90,14 +96,13 @@ class KerasLearner:
         self.network.set_weights(best_weights)
         return points
 
-    def predict(self, codes, batch_size=512):
+    def predict(self, codes):
         """Give the probability of a positive; float32 array, shape (N,)."""
         scores = np.empty(len(codes), np.float32)
-        for begin in range(0, len(codes), batch_size):
-            batch = np.asarray(codes[begin : begin + batch_size])
-            # One shape for all batches: a graph is made for each.
-            full = np.pad(batch, ((0, batch_size - len(batch)), (0, 0)))
-            scores[begin : begin + len(batch)] = self._score(full)[: len(batch)]
+        for begin in range(0, len(codes), SCORED):
+            batch = np.asarray(codes[begin : begin + SCORED])
+            full = np.pad(batch, ((0, SCORED - len(batch)), (0, 0)))
+            scores[begin : begin + len(batch)] = self._score()(tf.constant(full))[: len(batch)]
         return scores
 
     def weights(self):

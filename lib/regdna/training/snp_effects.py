@@ -137,6 +137,26 @@ def score_pairs(predict, table, window, both_strands=True):
     return _with_scores(table.assign(status=status), usable, _mean_scores(predict, [forward, *reverse], len(codes)))
 
 
+def saturation_effects(predict, codes):
+    """Score every possible SNV of a window: in-silico saturation mutagenesis.
+
+    Parameters
+    ----------
+    predict : callable
+        uint8 codes, shape (N, L), to probabilities, shape (N,).
+    codes : uint8 array, shape (L,)
+
+    Returns
+    -------
+    float64 array, shape (L, A)
+        Log-odds of the window with each base at each place, less those of the window as it is; 0 for its own base.
+    """
+    alternatives = np.repeat(codes[None], 4 * len(codes), axis=0)
+    alternatives[np.arange(len(alternatives)), np.repeat(np.arange(len(codes)), 4)] = np.tile(np.arange(4), len(codes))
+    scores = np.asarray(predict(np.concatenate([codes[None], alternatives])), np.float64)
+    return log_odds_effect(scores[0], scores[1:]).reshape(len(codes), 4)
+
+
 def write_effects(model, path, output, genome=None, views=None, others=(), check=True, progress=False):
     """Score the variants of a file, chunk by chunk, and write a table; memory does not grow with the file.
 

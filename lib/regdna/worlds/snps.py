@@ -84,8 +84,8 @@ def allele_specific_binding(settings, seed, name, variants, peaks, codes, motif)
     at = inside["start"].to_numpy() - peaks["start"].to_numpy()[peak]
     alternative = windows[peak]
     alternative[np.arange(len(at)), at] = inside["alt"]
-    affinity, site = _affinity(windows, motif.probabilities)
-    changed, _ = _affinity(alternative, motif.probabilities)
+    affinity, site = log_affinity(windows, motif.probabilities)
+    changed, _ = log_affinity(alternative, motif.probabilities)
     motif_effect = settings["steepness"] * (changed - affinity[peak])
     effect = motif_effect + rng.normal(0, settings["other_sd"], len(at))
     strength = peaks["signal"].to_numpy() / peaks["signal"].mean()
@@ -117,8 +117,22 @@ def _inside(variants, peaks):
     return found[variants.columns].reset_index(drop=True), found["peak"].to_numpy(int)
 
 
-def _affinity(codes, probabilities):
-    """Log2 of the summed binding weights of each window, float (N,), and where its best site begins, int (N,)."""
+def log_affinity(codes, probabilities):
+    """How strongly a factor of this simulation binds to windows.
+
+    Parameters
+    ----------
+    codes : uint8 array, shape (N, L)
+    probabilities : float array, shape (K, A)
+        Of the factor's motif.
+
+    Returns
+    -------
+    affinity : float array, shape (N,)
+        Log2 of the sum of 2 ** (log-odds score in bits) over all places and both strands.
+    site : int array, shape (N,)
+        Where the best place begins, 0-based.
+    """
     weights = np.column_stack([np.log2(probabilities / 0.25), np.full(len(probabilities), -2.0)])
     complement = weights[::-1][:, [3, 2, 1, 0, 4]]
     places = codes.shape[1] - len(weights) + 1
