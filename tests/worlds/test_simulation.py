@@ -32,7 +32,7 @@ def test_the_same_seed_gives_the_same_bytes_in_every_file(tiny_world, tmp_path):
     here, there = files(tiny_world), files(again)
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
-    # Genomes with index, chains, peaks, reads with their control, variants with the population's, truth, the two stamps.
+    # Genomes with index, chains, peaks, reads and control, variants and the population's, truth, the two stamps.
     assayed = len(tiny_world.experiments) + (len(tiny_world.sequenced) + 1) + (len(tiny_world.with_variants) + 1)
     assert len(here) == 2 * 23 + 22 + assayed + 3 + 2
 
