@@ -5,6 +5,7 @@ queries, keys and values in one matrix, ``Wqkv``, so its adapter shares the firs
 names ``query`` and ``value``, which one finds in the authors' script, match nothing here.
 """
 
+import warnings
 from typing import NamedTuple
 
 import torch
@@ -71,7 +72,8 @@ def add_lora(model, rank=8, alpha=16, dropout=0.05, targets=("Wqkv",), seed=0):
         exclude_modules=r".*\bpooler\b.*",  # trained whole
         modules_to_save=["classifier", "pooler"] if model.bert.pooler is not None else ["classifier"],
     )
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers for things by their former names
         torch.manual_seed(seed)
         adapted = get_peft_model(model, settings)
     sizes = [(parameter.numel(), parameter.requires_grad) for parameter in adapted.parameters()]
