@@ -83,7 +83,7 @@ class DNABERT2PreTrainedModel(PreTrainedModel):
     base_model_prefix = "bert"
     _input_embed_layer = "word_embeddings"
     _supports_sdpa = True
-    _no_split_modules = ("_Layer",)
+    accepts_loss_kwargs = False  # forward passes what it does not name to the encoder; transformers' trainer must know
 
 
 class DNABERT2Model(DNABERT2PreTrainedModel):

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from accelerate import PartialState
 from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers.utils import logging
 
 
 class OrderedTrainer(Trainer):
@@ -96,15 +97,25 @@ def training_arguments(folder, steps, batch_size, learning_rate, seed, accumulat
 
 
 @contextmanager
-def random_states_kept():
-    """Put the global random states of Python, NumPy and PyTorch back as they were when the block ends."""
+def undisturbed():
+    """Keep the global random states of Python, NumPy and PyTorch as they are, and the progress bars of files quiet."""
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002, kept and not used
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         with torch.random.fork_rng():
             yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
+        if bars:
+            logging.enable_progress_bar()
+
+
+def endless_order(number, length, rng):
+    """Shuffle ``number`` examples again and again, each once before any comes again; int64 array, shape (length,)."""
+    rounds = -(-length // number)
+    return np.concatenate([rng.permutation(number) for _ in range(rounds)])[:length]
 
 
 def padded_batch(ids, mask):

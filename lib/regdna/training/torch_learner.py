@@ -13,7 +13,13 @@ from regdna.models.dna_tokenizer import DNATokenizer
 from regdna.models.dnabert2_checkpoint import load_published, published_folder
 from regdna.models.lora import add_lora
 from regdna.training.metrics import aupr
-from regdna.training.ordered_trainer import OrderedTrainer, padded_batch, random_states_kept, training_arguments
+from regdna.training.ordered_trainer import (
+    OrderedTrainer,
+    endless_order,
+    padded_batch,
+    training_arguments,
+    undisturbed,
+)
 
 FULL_RATE, LORA_RATE = 0.01, 1 / 3  # of the regimes' learning rate
 BATCH_TOKENS = 8192  # of a batch that is scored
@@ -115,7 +121,7 @@ class TorchLearner:
         watch.look(0, np.nan)
         if steps:
             dataset = _Shuffled(self.tokenizer.encode(examples.codes), examples, steps * self.batch_size, rng)
-            with random_states_kept(), tempfile.TemporaryDirectory() as folder:
+            with undisturbed(), tempfile.TemporaryDirectory() as folder:
                 arguments = training_arguments(
                     folder,
                     steps,
@@ -201,8 +207,7 @@ class _Shuffled:
     """A data set in the order in which it is trained on, each example once before any comes again."""
 
     def __init__(self, tokens, examples, number, rng):
-        rounds = -(-number // len(examples.labels))
-        self.order = np.concatenate([rng.permutation(len(examples.labels)) for _ in range(rounds)])[:number]
+        self.order = endless_order(len(examples.labels), number, rng)
         self.tokens, self.labels, self.weights = tokens, examples.labels.astype(np.int64), examples.weights
 
     def __len__(self):
