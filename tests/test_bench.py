@@ -30,3 +30,13 @@ def test_networks_have_the_gradients_of_the_plain_way():
     (row,) = (line.split() for line in text.splitlines() if line.startswith("deepbind"))
     assert len(row) == 10 and float(row[-1]) < 1e-5
     assert re.search(r"training set of 20,000 windows of 200 bases:\nplain [\d,]+ MB, ours [\d,]+ MB, 1/\d+", text)
+
+
+def test_attention_is_the_same_both_ways():
+    small = ["--sizes", "mini", "--tokens", "24", "--batch-tokens", "96", "--windows", "20", "--rounds", "1"]
+    command = [sys.executable, PROJECT / "bench" / "attention.py", *small]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    (row,) = (line.split() for line in text.splitlines() if re.match(r"mini +24 ", line))
+    assert len(row) == 12 and float(row[-1]) < 1e-5
+    ways = re.findall(r"^mini +(.+?)  +[\d,]+ +[\d.]+ +-?[\d,]+$", text, re.MULTILINE)
+    assert ways[:3] == ["written out, padded", "fused, padded", "fused, by length"]
