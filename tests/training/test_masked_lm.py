@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -127,6 +129,23 @@ def test_accumulated_parts_are_one_batch(made, tiny_world, tmp_path):
     """But for dropout, which draws other numbers."""
     parts = pretrain(tiny_world, tmp_path / "parts", replace(SMALL, accumulation=4))
     np.testing.assert_allclose(parts.history["loss"][1:], made.history["loss"][1:], rtol=0.03)
+
+
+def test_two_processes_share_each_batch(made, tiny_world, tmp_path):
+    """As ``accelerate launch`` starts them on a machine with two GPUs; but for dropout the same comes of it."""
+    script = tmp_path / "pretrain.py"
+    script.write_text(
+        "from regdna.training.masked_lm import Pretraining, pretrain\n"
+        "from regdna.worlds.catalogue import open_world\n"
+        f"world = open_world('tiny', {str(tiny_world.built.parent / 'catalogue')!r}, {str(tiny_world.built)!r})\n"
+        f"print('result', pretrain(world, {str(tmp_path / 'two')!r}, {SMALL!r}).provenance['held_out_loss'])\n"
+    )
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone", script]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    two = masked_lm.read_pretrained(tmp_path / "two")
+    assert done.stdout.count(f"result {two.provenance['held_out_loss']}") == 2
+    np.testing.assert_allclose(two.history["loss"][1:], made.history["loss"][1:], rtol=0.03)
 
 
 def test_world_not_built(tiny_world, tmp_path):

@@ -67,11 +67,12 @@ def training_arguments(folder, steps, batch_size, learning_rate, seed, accumulat
     ValueError
         If the batch cannot be divided into so many parts.
     """
-    parts = accumulation * PartialState().num_processes
+    processes = this_process().num_processes
+    parts = accumulation * processes
     if batch_size % parts:
         raise ValueError(
             f"a batch of {batch_size} cannot be divided by {parts} (accumulation {accumulation} times "
-            f"{PartialState().num_processes} processes); choose a multiple"
+            f"{processes} processes); choose a multiple"
         )
     arguments = TrainingArguments(
         output_dir=str(folder),
@@ -86,14 +87,20 @@ def training_arguments(folder, steps, batch_size, learning_rate, seed, accumulat
         seed=seed,
         train_sampling_strategy="sequential",
         remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
+        use_cpu=not torch.accelerator.is_available(),
         report_to="none",
         disable_tqdm=True,
+        ddp_find_unused_parameters=False,
         **others,
     )
     # One process takes one GPU; with more the trainer would copy the model to all of them and multiply the batch.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
+
+
+def this_process():
+    """Say which of the processes this is, how many there are, and its device; accelerate.PartialState."""
+    return PartialState(cpu=not torch.accelerator.is_available())  # else processes on CPUs would not know each other
 
 
 @contextmanager

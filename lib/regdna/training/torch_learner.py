@@ -5,7 +5,6 @@ import tempfile
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from torch.nn import functional
 from transformers import TrainerCallback
 
@@ -17,6 +16,7 @@ from regdna.training.ordered_trainer import (
     OrderedTrainer,
     endless_order,
     padded_batch,
+    this_process,
     training_arguments,
     undisturbed,
 )
@@ -89,7 +89,7 @@ class TorchLearner:
 
     def __init__(self, model, tokenizer, batch_size=32, check_every=50, rate_scale=LORA_RATE, accumulation=1):
         tokenizer.check(model.config)
-        self.model, self.tokenizer = model.to(PartialState().device), tokenizer
+        self.model, self.tokenizer = model.to(this_process().device), tokenizer
         self.batch_size, self.check_every, self.accumulation = batch_size, check_every, accumulation
         self.rate_scale = rate_scale
 
