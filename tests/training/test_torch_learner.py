@@ -45,12 +45,12 @@ def validation():
 
 @pytest.fixture
 def learner(tokenizer):
-    def make(seed=0, rank=None, batch_size=16, check_every=4, dropout=0.1, accumulation=1, **changes):
+    def make(seed=0, rank=None, batch_size=16, check_every=4, dropout=0.1, accumulation=1, checkpoints=None, **changes):
         torch.manual_seed(seed)
         model = DNABERT2ForSequenceClassification(DNABERT2Config(**SIZES | changes, hidden_dropout_prob=dropout))
         if rank:
             model = add_lora(model, rank).model
-        return TorchLearner(model, tokenizer, batch_size, check_every, 1.0, accumulation)
+        return TorchLearner(model, tokenizer, batch_size, check_every, 1.0, accumulation, checkpoints)
 
     return make
 
@@ -175,6 +175,49 @@ def test_rate_scale(learner, examples, validation):
     fit(one, examples, validation, steps=4, learning_rate=0.001)
     fit(other, examples, validation, steps=4, learning_rate=0.01)
     assert same(one.weights(), other.weights())
+
+
+class TestCheckpoints:
+    @pytest.mark.parametrize("rank", [None, 2])
+    @pytest.mark.parametrize("killed_at", [3, 6, 10])
+    def test_a_killed_fit_ends_with_the_same_weights(
+        self, learner, examples, validation, tmp_path, monkeypatch, rank, killed_at
+    ):
+        whole = learner(rank=rank)
+        expected = fit(whole, examples, validation, steps=10)
+        real, taken = torch_learner._WeightedTrainer.training_step, []
+
+        def killed(self, *args, **kwargs):
+            taken.append(self.state.global_step)
+            if len(taken) == killed_at:
+                raise KeyboardInterrupt
+            return real(self, *args, **kwargs)
+
+        monkeypatch.setattr(torch_learner._WeightedTrainer, "training_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            fit(learner(rank=rank, checkpoints=tmp_path), examples, validation, steps=10)
+        again = learner(rank=rank, checkpoints=tmp_path)
+        points = fit(again, examples, validation, steps=10)
+        done = (killed_at - 1) // 4 * 4
+        assert taken == [*range(killed_at), *range(done, 10)]
+        np.testing.assert_equal(points, expected)
+        assert same(again.weights(), whole.weights())
+
+    def test_a_finished_fit_takes_no_more_steps(self, learner, examples, validation, tmp_path, monkeypatch):
+        first, second = learner(checkpoints=tmp_path), learner(checkpoints=tmp_path)
+        points = fit(first, examples, validation)
+        monkeypatch.setattr(torch_learner._WeightedTrainer, "training_step", None)
+        np.testing.assert_equal(fit(second, examples, validation), points)
+        assert same(first.weights(), second.weights())
+
+    def test_another_fit_is_not_taken_for_it(self, learner, examples, validation, tmp_path):
+        fit(learner(checkpoints=tmp_path), examples, validation)
+        for change in ({"seed": 1}, {"learning_rate": 0.02}, {"steps": 9}):
+            fit(learner(checkpoints=tmp_path), examples, validation, **change)
+        flipped = examples._replace(labels=1 - examples.labels)
+        fit(learner(checkpoints=tmp_path), flipped, validation)
+        fit(learner(seed=5, checkpoints=tmp_path), examples, validation)
+        assert len(list(tmp_path.iterdir())) == 6
 
 
 class TestPredict:

@@ -31,6 +31,7 @@ from regdna.models.dnabert2 import DNABERT2Config, DNABERT2ForMaskedLM
 from regdna.training.ordered_trainer import (
     OrderedTrainer,
     endless_order,
+    last_checkpoint,
     padded_batch,
     training_arguments,
     undisturbed,
@@ -204,7 +205,7 @@ def _pretrain(world, folder, plan, seed, checkpoints, provenance):
             eval_dataset=_Hiding(held_out, np.arange(plan.held_out), plan.vocabulary, [seed, 1]),
             compute_loss_func=_loss,
         )
-        trainer.train(resume_from_checkpoint=_last_checkpoint(checkpoints))
+        trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints, "trainer_state.json"))
         if trainer.is_world_process_zero():
             model, history = trainer.accelerator.unwrap_model(trainer.model), _history(trainer.state.log_history)
             provenance |= {
@@ -273,12 +274,6 @@ def _loss(outputs, labels, num_items_in_batch):
     """Mean over the hidden tokens of all parts of a batch together."""
     total = functional.cross_entropy(outputs.logits.flatten(0, 1).float(), labels.flatten(), reduction="sum")
     return total / num_items_in_batch
-
-
-def _last_checkpoint(folder):
-    """The newest complete checkpoint, None if there is none; the trainer writes its state last."""
-    complete = sorted(folder.glob("checkpoint-*/trainer_state.json"), key=lambda path: int(path.parent.name[11:]))
-    return str(complete[-1].parent) if complete else None
 
 
 def _history(log):

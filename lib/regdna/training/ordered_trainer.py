@@ -8,6 +8,7 @@ trainer seeds, are put back.
 
 import random
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -96,6 +97,23 @@ def training_arguments(folder, steps, batch_size, learning_rate, seed, accumulat
     # One process takes one GPU; with more the trainer would copy the model to all of them and multiply the batch.
     arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
+
+
+def last_checkpoint(folder, written_last):
+    """Find the newest complete checkpoint of a trainer.
+
+    Parameters
+    ----------
+    folder : path
+    written_last : str
+        Name of the file without which a checkpoint is that of a process killed while it wrote.
+
+    Returns
+    -------
+    str or None
+    """
+    complete = sorted(Path(folder).glob(f"checkpoint-*/{written_last}"), key=lambda path: int(path.parent.name[11:]))
+    return str(complete[-1].parent) if complete else None
 
 
 def this_process():

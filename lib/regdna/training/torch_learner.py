@@ -1,13 +1,18 @@
 """A transformer that reads tokens, such as DNABERT-2, as a learner of the regimes."""
 
+import hashlib
+import json
 import logging
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file, save_file
 from torch.nn import functional
 from transformers import TrainerCallback
 
+from regdna.files import atomic, write_text
 from regdna.models.dna_tokenizer import DNATokenizer
 from regdna.models.dnabert2_checkpoint import load_published, published_folder
 from regdna.models.lora import add_lora
@@ -15,6 +20,7 @@ from regdna.training.metrics import aupr
 from regdna.training.ordered_trainer import (
     OrderedTrainer,
     endless_order,
+    last_checkpoint,
     padded_batch,
     this_process,
     training_arguments,
@@ -23,12 +29,13 @@ from regdna.training.ordered_trainer import (
 
 FULL_RATE, LORA_RATE = 0.01, 1 / 3  # of the regimes' learning rate
 BATCH_TOKENS = 8192  # of a batch that is scored
+BEST = "best.safetensors"  # the file that makes a checkpoint complete
 COLLAPSED = 1e-6  # all scores this near to each other rank nothing but rounding errors
 
 logger = logging.getLogger(__name__)
 
 
-def dnabert2_learner(source, seed, rank=8, pooling="mean", batch_size=32, check_every=50, accumulation=1):
+def dnabert2_learner(source, seed, rank=8, pooling="mean", rate_scale=None, **others):
     """Make a learner that fine-tunes a pretrained DNABERT-2, by LoRA or as a whole.
 
     Parameters
@@ -38,13 +45,15 @@ def dnabert2_learner(source, seed, rank=8, pooling="mean", batch_size=32, check_
     seed : int
         Of the weights that are not pretrained.
     rank : int or None
-        Of LoRA on ``Wqkv``, whose ``alpha`` is twice as much; None trains every weight. The learning rate becomes a
-        third or a hundredth of the regimes', whose 0.003 is made for CNNs: 0.001, usual for LoRA, or 0.00003, that of
-        DNABERT-2's authors.
+        Of LoRA on ``Wqkv``, whose ``alpha`` is twice as much; None trains every weight.
     pooling : str
         See :class:`regdna.models.dnabert2.DNABERT2Config`.
-    batch_size, check_every, accumulation : int
-        See :class:`TorchLearner`.
+    rate_scale : float, optional
+        Factor on the learning rate of the regimes, whose 0.003 is made for CNNs. By default a third, so 0.001, usual
+        for LoRA, or a hundredth without it, so 0.00003, that of DNABERT-2's authors. A network of a laptop's size
+        takes ten times as much.
+    others
+        As :class:`TorchLearner` takes them.
 
     Returns
     -------
@@ -53,12 +62,13 @@ def dnabert2_learner(source, seed, rank=8, pooling="mean", batch_size=32, check_
     folder = published_folder(source)
     model = load_published(folder, seed=seed, pooling=pooling)
     tokenizer = DNATokenizer.read(folder, model.config.max_position_embeddings)
-    rate_scale = FULL_RATE if rank is None else LORA_RATE
+    if rate_scale is None:
+        rate_scale = FULL_RATE if rank is None else LORA_RATE
     if rank is not None:
         adapted = add_lora(model, rank, 2 * rank, seed=seed)
         model = adapted.model
         logger.info("LoRA trains %d of %d parameters", adapted.trainable, adapted.total)
-    return TorchLearner(model, tokenizer, batch_size, check_every, rate_scale, accumulation)
+    return TorchLearner(model, tokenizer, rate_scale=rate_scale, **others)
 
 
 class TorchLearner:
@@ -78,6 +88,9 @@ class TorchLearner:
         Factor on the learning rate that the regimes give; see :func:`dnabert2_learner`.
     accumulation : int
         Parts that a batch is computed in, one after the other, to save memory.
+    checkpoints : path, optional
+        Folder for a checkpoint at each look, so that the same fit, begun again after it was killed, goes on where it
+        was. What is trained, and on what, is hashed, so another fit is never taken for it. Remove it when all is done.
 
     Raises
     ------
@@ -87,11 +100,20 @@ class TorchLearner:
 
     is_learner = True
 
-    def __init__(self, model, tokenizer, batch_size=32, check_every=50, rate_scale=LORA_RATE, accumulation=1):
+    def __init__(
+        self,
+        model,
+        tokenizer,
+        batch_size=32,
+        check_every=50,
+        rate_scale=LORA_RATE,
+        accumulation=1,
+        checkpoints=None,
+    ):
         tokenizer.check(model.config)
         self.model, self.tokenizer = model.to(this_process().device), tokenizer
         self.batch_size, self.check_every, self.accumulation = batch_size, check_every, accumulation
-        self.rate_scale = rate_scale
+        self.rate_scale, self.checkpoints = rate_scale, checkpoints and Path(checkpoints)
 
     def fit(self, examples, steps, learning_rate, validation, rng):
         """Take gradient steps, and end with the weights of the best validation AUPR (early stopping by checkpoint).
@@ -120,19 +142,25 @@ class TorchLearner:
         watch = _Watch(self, self.tokenizer.encode(validation[0]), validation[1])
         watch.look(0, np.nan)
         if steps:
+            rate = learning_rate * self.rate_scale
             dataset = _Shuffled(self.tokenizer.encode(examples.codes), examples, steps * self.batch_size, rng)
-            with undisturbed(), tempfile.TemporaryDirectory() as folder:
+            name = dataset.fingerprint(rate, watch.best_weights)
+            with undisturbed(), tempfile.TemporaryDirectory() as temporary:
+                folder = self.checkpoints / name if self.checkpoints else Path(temporary)
                 arguments = training_arguments(
                     folder,
                     steps,
                     self.batch_size,
-                    learning_rate * self.rate_scale,
+                    rate,
                     int(rng.integers(2**31)),
                     self.accumulation,
-                    save_strategy="no",
+                    save_strategy="steps" if self.checkpoints else "no",
+                    save_steps=self.check_every,
+                    save_total_limit=1,
                     logging_strategy="no",
                 )
-                _WeightedTrainer(self.model, arguments, dataset, watch).train()
+                trainer = _WeightedTrainer(self.model, arguments, dataset, watch)
+                trainer.train(resume_from_checkpoint=watch.resume(folder))
         self.load_weights(watch.best_weights)
         return watch.points
 
@@ -210,6 +238,13 @@ class _Shuffled:
         self.order = endless_order(len(examples.labels), number, rng)
         self.tokens, self.labels, self.weights = tokens, examples.labels.astype(np.int64), examples.weights
 
+    def fingerprint(self, rate, weights):
+        """Hash what a fit depends on; the seed of dropout comes of the same stream as the order."""
+        parts = hashlib.sha256(repr(rate).encode())
+        for part in (self.order, self.tokens.ids, self.labels, self.weights, *weights.values()):
+            parts.update(np.ascontiguousarray(part))
+        return parts.hexdigest()[:16]
+
     def __len__(self):
         return len(self.order)
 
@@ -248,6 +283,24 @@ class _Watch(TrainerCallback):
             loss = torch.stack(self.losses).mean().item()
             self.losses.clear()
             self.look(state.global_step, loss)
+
+    def on_save(self, args, state, control, **others):
+        """Complete a checkpoint of the trainer, whose own files are there by now."""
+        if args.should_save:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            write_text(folder / "points.json", json.dumps({"points": self.points, "best": self.best}))
+            with atomic(folder / BEST) as temporary:
+                save_file(self.best_weights, temporary)
+
+    def resume(self, folder):
+        """Remember what the newest complete checkpoint knows; returns its path, None if there is none."""
+        checkpoint = last_checkpoint(folder, BEST)
+        if checkpoint:
+            known = json.loads((Path(checkpoint) / "points.json").read_text())
+            self.points, self.best = known["points"], known["best"]
+            self.best_weights = load_file(Path(checkpoint) / BEST)
+            logger.info("goes on from %s", checkpoint)
+        return checkpoint
 
     def look(self, step, loss):
         scores = self.learner._score(self.tokens)
