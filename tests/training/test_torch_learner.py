@@ -216,8 +216,11 @@ class TestCheckpoints:
             fit(learner(checkpoints=tmp_path), examples, validation, **change)
         flipped = examples._replace(labels=1 - examples.labels)
         fit(learner(checkpoints=tmp_path), flipped, validation)
-        fit(learner(seed=5, checkpoints=tmp_path), examples, validation)
-        assert len(list(tmp_path.iterdir())) == 6
+        fit(learner(checkpoints=tmp_path), examples, (validation[0][1:], validation[1][1:]))
+        frozen = learner(checkpoints=tmp_path)
+        frozen.model.bert.embeddings.word_embeddings.weight.requires_grad_(False).add_(0.01)
+        fit(frozen, examples, validation)
+        assert len(list(tmp_path.iterdir())) == 7
 
 
 class TestPredict:

@@ -144,7 +144,8 @@ class TorchLearner:
         if steps:
             rate = learning_rate * self.rate_scale
             dataset = _Shuffled(self.tokenizer.encode(examples.codes), examples, steps * self.batch_size, rng)
-            name = dataset.fingerprint(rate, watch.best_weights)
+            model = [weight.float().numpy(force=True) for weight in self.model.state_dict().values()]
+            name = dataset.fingerprint((rate, steps), watch.tokens.ids, watch.labels, *model)
             with undisturbed(), tempfile.TemporaryDirectory() as temporary:
                 folder = self.checkpoints / name if self.checkpoints else Path(temporary)
                 arguments = training_arguments(
@@ -238,10 +239,10 @@ class _Shuffled:
         self.order = endless_order(len(examples.labels), number, rng)
         self.tokens, self.labels, self.weights = tokens, examples.labels.astype(np.int64), examples.weights
 
-    def fingerprint(self, rate, weights):
+    def fingerprint(self, numbers, *others):
         """Hash what a fit depends on; the seed of dropout comes of the same stream as the order."""
-        parts = hashlib.sha256(repr(rate).encode())
-        for part in (self.order, self.tokens.ids, self.labels, self.weights, *weights.values()):
+        parts = hashlib.sha256(repr(numbers).encode())
+        for part in (self.order, self.tokens.ids, self.labels, self.weights, *others):
             parts.update(np.ascontiguousarray(part))
         return parts.hexdigest()[:16]
 
