@@ -251,6 +251,19 @@ def test_classifier_survives_saving(tmp_path):
 
 
 @torch.no_grad()
+def test_settings_of_hugging_face():
+    ids, mask = tokens((9, 4))
+    model = build(DNABERT2ForSequenceClassification, output_hidden_states=True)
+    found = model(ids, mask)
+    assert len(found.hidden_states) == 4 and model(ids, mask, output_hidden_states=False).hidden_states is None
+    logits, states = model(ids, mask, return_dict=False)
+    torch.testing.assert_close(logits, found.logits, rtol=0, atol=0)
+    torch.testing.assert_close(states, found.hidden_states, rtol=0, atol=0)
+    model.config.return_dict = False
+    assert torch.equal(model(ids, mask)[0], logits)
+
+
+@torch.no_grad()
 def test_half_precision():
     model, (ids, mask) = build(DNABERT2ForSequenceClassification), tokens((9, 4))
     exact = model(ids, mask).logits

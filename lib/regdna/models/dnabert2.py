@@ -152,16 +152,15 @@ class DNABERT2Model(DNABERT2PreTrainedModel):
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype  # that of the scores
         bias = attention_bias(self.config.num_attention_heads, mask, words.shape[:2], dtype, x.device)
-        states = [x]
-        for after in self.encoder(x, bias):
-            states = [*states, after] if output_hidden_states else [after]
+        wanted = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        states = self.encoder(x, bias, every=wanted)
         if mask is not None:
             states = [state.masked_fill(~mask[..., None], 0) for state in states]
         pooled = self.pooler(states[-1]) if self.pooler is not None else None
         return BaseModelOutputWithPooling(
             last_hidden_state=states[-1],
             pooler_output=pooled,
-            hidden_states=tuple(states) if output_hidden_states else None,
+            hidden_states=tuple(states) if wanted else None,
         )
 
 
@@ -205,7 +204,7 @@ class DNABERT2ForMaskedLM(DNABERT2PreTrainedModel):
             ``loss`` (mean over the labelled positions, or None), ``logits`` (B, T, V), meaningless at padding,
             ``hidden_states``.
         """
-        encoded = self.bert(input_ids, attention_mask, **others)
+        encoded = self.bert(input_ids, attention_mask, return_dict=True, **others)
         logits = self.cls(encoded.last_hidden_state)
         loss = None if labels is None else functional.cross_entropy(logits.flatten(0, 1), labels.flatten())
         return MaskedLMOutput(loss=loss, logits=logits, hidden_states=encoded.hidden_states)
@@ -245,7 +244,7 @@ class DNABERT2ForSequenceClassification(DNABERT2PreTrainedModel):
         SequenceClassifierOutput
             ``loss`` (mean cross-entropy, or None), ``logits`` (B, labels), ``hidden_states``.
         """
-        encoded = self.bert(input_ids, attention_mask, **others)
+        encoded = self.bert(input_ids, attention_mask, return_dict=True, **others)
         vectors = _pooled(encoded, attention_mask, self.config.pooling)
         logits = self.classifier(self.dropout(vectors))
         loss = None if labels is None else functional.cross_entropy(logits, labels)

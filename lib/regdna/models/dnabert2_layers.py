@@ -131,11 +131,13 @@ class Encoder(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
 
-    def forward(self, x, bias):
-        """Yield the vectors after each layer, (B, T, H) each; a caller keeps those it wants."""
+    def forward(self, x, bias, every):
+        """Vectors after the last layer, or those before the first and after each; list of tensors (B, T, H)."""
+        states = [x]
         for layer in self.layer:
             x = layer(x, bias)
-            yield x
+            states = [*states, x] if every else [x]
+        return states
 
 
 class Pooler(nn.Module):
