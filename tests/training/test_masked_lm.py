@@ -71,10 +71,12 @@ class TestResult:
         model, tokenizer = load_published(made.folder, DNABERT2ForMaskedLM), DNATokenizer.read(made.folder)
         windows = masked_lm.held_out_windows(tiny_world, 20, 64, masked_lm.stream(0, "held out"))
         tokens = tokenizer.encode(windows)
-        batch = masked_lm._Hiding(tokens, np.arange(20), 24, [0, 1]).__getitems__(list(range(20)))
-        with torch.no_grad():
-            loss = model(**batch).loss.item()
-        assert made.provenance["held_out_loss"] == pytest.approx(loss, rel=0.02)  # the mean of batches' means
+        shuffled = tokenizer.encode(masked_lm.stream(0, "shuffled").permuted(windows, axis=1))
+        for part, name in ((tokens, "held_out_loss"), (shuffled, "shuffled_loss")):
+            batch = masked_lm._Hiding(part, np.arange(20), 24, [0, 1]).__getitems__(list(range(20)))
+            with torch.no_grad():
+                loss = model(**batch).loss.item()
+            assert made.provenance[name] == pytest.approx(loss, rel=0.02)  # the mean of batches' means
 
 
 def test_default_size():

@@ -106,8 +106,11 @@ class Pretrained(NamedTuple):
         Learning curve: step, loss (mean since the row before; NaN at the start), held_out_loss; nats for each hidden
         token.
     provenance : dict
-        What it was made from, and ``unigram_entropy``: the held-out loss, in nats, of one who knows nothing but how
-        frequent each token is.
+        What it was made from, and two numbers that the held-out loss is to be held against, in nats:
+        ``unigram_entropy``, the loss of one who knows nothing but how frequent each token is, and ``shuffled_loss``,
+        that of the network on the same windows with their letters shuffled. Byte pairs have a grammar (a piece and its
+        neighbor are never two that would have been merged), which can be learned from random letters, too; only what
+        lies below ``shuffled_loss`` has been learned about genomes.
     """
 
     folder: Path
@@ -194,26 +197,32 @@ def _pretrain(world, folder, plan, seed, checkpoints, provenance):
     windows = unlabeled_windows(world, plan.windows, plan.width, stream(seed, "windows"))
     tokenizer = train_tokenizer(windows, plan.vocabulary, plan.config().max_position_embeddings)
     tokens = tokenizer.encode(windows)
-    held_out = tokenizer.encode(held_out_windows(world, plan.held_out, plan.width, stream(seed, "held out")))
+    held_out_codes = held_out_windows(world, plan.held_out, plan.width, stream(seed, "held out"))
+    held_out = tokenizer.encode(held_out_codes)
+    shuffled = tokenizer.encode(stream(seed, "shuffled").permuted(held_out_codes, axis=1))
     order = endless_order(plan.windows, plan.steps * plan.batch_size, stream(seed, "order"))
+    places = np.arange(plan.held_out)
     with undisturbed():
         torch.manual_seed(seed)
         trainer = OrderedTrainer(
             DNABERT2ForMaskedLM(plan.config()),
             _arguments(plan, checkpoints, seed),
             _Hiding(tokens, order, plan.vocabulary, [seed, 0]),
-            eval_dataset=_Hiding(held_out, np.arange(plan.held_out), plan.vocabulary, [seed, 1]),
+            eval_dataset=_Hiding(held_out, places, plan.vocabulary, [seed, 1]),
             compute_loss_func=_loss,
         )
         trainer.train(resume_from_checkpoint=last_checkpoint(checkpoints, "trainer_state.json"))
+        history = _history(trainer.state.log_history)
+        shuffled_loss = trainer.evaluate(_Hiding(shuffled, places, plan.vocabulary, [seed, 1]))["eval_loss"]
         if trainer.is_world_process_zero():
-            model, history = trainer.accelerator.unwrap_model(trainer.model), _history(trainer.state.log_history)
+            model = trainer.accelerator.unwrap_model(trainer.model)
             provenance |= {
                 "parameters": model.num_parameters(),
                 "bases_per_token": plan.width / (tokens.lengths.mean() - 2),
                 "truncated": tokens.truncated,
                 "unigram_entropy": unigram_entropy(tokens, held_out, plan.vocabulary),
                 "held_out_loss": float(history["held_out_loss"].iloc[-1]),
+                "shuffled_loss": shuffled_loss,
                 "seconds": round(time.perf_counter() - begin, 1),
             }
             with atomic_folder(folder) as made:
