@@ -38,3 +38,13 @@ def test_variants_have_the_scores_of_the_plain_loop():
     rows = [line.split() for line in text.splitlines() if line.startswith(("ours", "plain"))]
     assert [row[:2] for row in rows] == [["ours", "600"], ["plain", "600"], ["ours", "2,400"]]
     assert float(text.rsplit(":", 1)[1]) < 1e-5
+
+
+def test_attention_is_the_same_both_ways():
+    small = ["--sizes", "mini", "--tokens", "24", "--batch-tokens", "96", "--windows", "20", "--rounds", "1"]
+    command = [sys.executable, PROJECT / "bench" / "attention.py", *small]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    (row,) = (line.split() for line in text.splitlines() if re.match(r"mini +24 ", line))
+    assert len(row) == 12 and float(row[-1]) < 1e-5
+    ways = re.findall(r"^mini +(.+?)  +[\d,]+ +[\d.]+ +-?[\d,]+$", text, re.MULTILINE)
+    assert ways[:3] == ["written out, padded", "fused, padded", "fused, by length"]
