@@ -51,7 +51,7 @@ def dnabert2_learner(source, seed, rank=8, pooling="mean", rate_scale=None, **ot
     rate_scale : float, optional
         Factor on the learning rate of the regimes, whose 0.003 is made for CNNs. By default a third, so 0.001, usual
         for LoRA, or a hundredth without it, so 0.00003, that of DNABERT-2's authors. A network of a laptop's size
-        takes ten times as much.
+        takes three (LoRA) to ten times as much.
     others
         As :class:`TorchLearner` takes them.
 
