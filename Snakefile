@@ -31,6 +31,10 @@ PEAK_CALLING = {"experiment": SEQUENCED[0], "fragment_length": 200} if SEQUENCED
 PEAK_CALLING = config.get("peak_calling", {}).get(GIVEN, PEAK_CALLING)
 LIFTOVER = config["liftover"].get(GIVEN, {"experiment": PAGES_OF[0], "motif": ""})
 
+LANGUAGE = config["language_model"]
+LANGUAGE_EXPERIMENTS = LANGUAGE["experiments"].get(GIVEN, PAGES_OF[:1])  # chapter 5
+FEW = f"SSL-nearest{LANGUAGE['nearest']}"
+
 READY = f"data/built/{WORLD}/ready.json"
 RESULTS = f"results/{WORLD}"
 CHAPTERS = f"{RESULTS}/own/{FACTOR}" if FACTOR else RESULTS  # a reader's own factor leaves the book as it is
@@ -47,6 +51,8 @@ def runs(experiments, models, regimes, seeds=SEEDS, results=RESULTS):
 
 # The cells of the benchmark, by the chapter that shows them.
 CELLS = {
+    "05": runs(LANGUAGE_EXPERIMENTS, [LANGUAGE["model"]], ["SL", FEW, "SSL"], LANGUAGE["seeds"])
+    + runs(LANGUAGE_EXPERIMENTS, [LANGUAGE["cnn"]], ["SL", "SSL"], LANGUAGE["seeds"]),
     "04": runs(PAGES_OF, [MODEL], config["regimes"]),
     "06": runs(EXPERIMENTS["benchmark"], [MODEL], config["benchmark"])
     + runs(PAGES_OF, OTHERS["names"], OTHERS["regimes"], OTHERS["seeds"]),
@@ -72,7 +78,7 @@ def chapter_4(wildcards):
 
 
 BENCHMARK = ["06_benchmark", "07_noisy_student", "08_genomes", "09_leakage", "19_gain", "20_understanding"]
-BENCHMARK += ["10_snp_effects"] if WITH_VARIANTS else []
+BENCHMARK += ["05a_pretraining", "05_dnabert2"] + (["10_snp_effects"] if WITH_VARIANTS else [])
 
 
 # Snakemake is silent about what is up to date; these two always name the page.
@@ -152,9 +158,20 @@ rule label:
         "regdna label {wildcards.world} {wildcards.experiment} --results results/{wildcards.world} {params}"
 
 
+# The network that chapter 5 fine-tunes; a world's genomes are all it needs.
+rule pretrain:
+    input:
+        "data/built/{world}/ready.json",
+    output:
+        "results/{world}/pretrained/dnabert2-mini/pretraining.json",
+    shell:
+        "regdna pretrain {wildcards.world} --results results/{wildcards.world} --steps {LANGUAGE[pretraining_steps]}"
+
+
 rule train:
     input:
         "results/{world}/datasets/{experiment}-200.made",
+        lambda wildcards: rules.pretrain.output if wildcards.model.startswith("dnabert2-mini") else [],
     output:
         "results/{world}/runs/{experiment}/{model}/{regime}-{seed}/run.json",
     params:
@@ -228,6 +245,38 @@ rule chapter_4:
             model=MODEL,
             regimes=config["regimes"],
             seeds=SEEDS,
+            **config["training"],
+        ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_5a:
+    input:
+        f"{RESULTS}/pretrained/dnabert2-mini/pretraining.json",
+        source="notebooks/05a_pretraining.ipynb",
+    output:
+        f"{PAGES}/05a_pretraining.ipynb",
+    params:
+        parameters(world=WORLD, steps=LANGUAGE["pretraining_steps"]),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_5:
+    input:
+        CELLS["05"],
+        source="notebooks/05_dnabert2.ipynb",
+    output:
+        f"{PAGES}/05_dnabert2.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            experiments=LANGUAGE_EXPERIMENTS,
+            model=LANGUAGE["model"],
+            cnn=LANGUAGE["cnn"],
+            nearest=LANGUAGE["nearest"],
+            seeds=LANGUAGE["seeds"],
             **config["training"],
         ),
     shell:

@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -15,6 +16,8 @@ from regdna.data.ledger import Ledger
 from regdna.data.peak_calling import Called, Tags
 from regdna.files import sha256
 from regdna.models.cnn import MODELS, shallow_cnn
+from regdna.training import masked_lm
+from regdna.training.architectures import MINI, TRANSFORMERS
 from regdna.training.keras_learner import KerasLearner
 from regdna.training.regimes import Budget
 from regdna.training.runs import METRICS, Run, collect_metrics
@@ -419,11 +422,21 @@ class TestTrain:
 
     def test_unknown_model(self, tmp_path, capsys):
         message = refused(capsys, "train", "tiny", "CTCF", "--model", "cnn", "--results", tmp_path)
-        assert message == "regdna train: no model named 'cnn'; models: " + ", ".join(MODELS)
+        assert message == "regdna train: no model named 'cnn'; models: " + ", ".join([*MODELS, *TRANSFORMERS])
 
     def test_unknown_regime(self, tmp_path, capsys):
         message = refused(capsys, "train", "tiny", "CTCF", "--regime", "XL", "--results", tmp_path)
         assert message.startswith("regdna train: no regime named 'XL'; regimes: SL, SL-neg, SL-aug, SSL, ")
+
+
+@pytest.mark.usefixtures("tiny_catalogue")
+def test_pretrain(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(masked_lm, "Pretraining", partial(masked_lm.Pretraining, windows=600, held_out=20, layers=1))
+    cli.main(["pretrain", "tiny", "--results", str(tmp_path), "--steps", "1", "--seed", "3"])
+    folder = tmp_path / "pretrained" / MINI
+    assert capsys.readouterr().out.endswith(f"nats for each hidden token: {folder}\n")
+    made = masked_lm.read_pretrained(folder)
+    assert (made.provenance["plan"]["steps"], made.provenance["seed"]) == (1, 3)
 
 
 @pytest.mark.usefixtures("tiny_catalogue")

@@ -21,6 +21,8 @@ QUICK = {
     "02_peaks": {"experiment": "CTCF", "fragment_length": 200},
     "03_liftover": {"experiment": "CTCF", "motif": "CTCF"},
     "04_cnn": {"experiment": "CTCF", **TRAINING},
+    "05a_pretraining": {"steps": 2},
+    "05_dnabert2": {"experiments": ["CTCF", "ATAC"], "cnn": "deepbind", **TRAINING},
     "06_benchmark": {
         "experiments": ["CTCF", "H3K4me3", "ATAC"],
         "other_models": ["deepbind"],

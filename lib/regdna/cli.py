@@ -75,6 +75,12 @@ def _parser():
     for name, kind, meaning in _budget_fields():
         train.add_argument(f"--{name.replace('_', '-')}", type=kind, help=meaning)
 
+    pretrain = add("pretrain", _pretrain, "Pretrain dnabert2-mini on the unlabeled genomes of a world.")
+    pretrain.add_argument("world")
+    pretrain.add_argument("--results", help="its folder is pretrained/dnabert2-mini there (default: results/<world>)")
+    pretrain.add_argument("--steps", type=int, help="gradient steps (default: 1000)")
+    pretrain.add_argument("--seed", type=int, default=0)
+
     snp = add("snp", _snp, "Score variants by a trained model; one line of the output for each.")
     snp.add_argument("--model", required=True, help="folder of a run, which holds model.safetensors")
     snp.add_argument("--variants", required=True, help="VCF, table with a header (ADASTRA's, for instance) or BED")
@@ -203,6 +209,18 @@ def _train(args):
     row = Runner(world, args.experiment, args.model, results, budget, args.peaks).run(args.regime, args.seed).row
     scores = row["note"] or f"test AUPR {row['aupr']:.3f}, AUROC {row['auroc']:.3f}"
     print("{experiment} {model} {regime} seed {seed}: {scores}".format(**row, scores=scores))
+
+
+def _pretrain(args):
+    from regdna.training.architectures import MINI
+    from regdna.training.masked_lm import Pretraining, pretrain
+    from regdna.worlds.catalogue import PROJECT, open_world
+
+    world = open_world(args.world)
+    results = Path(args.results or PROJECT / "results" / world.name)
+    plan = Pretraining(**({"steps": args.steps} if args.steps else {}))
+    made = pretrain(world, results / "pretrained" / MINI, plan, args.seed)
+    print(f"held-out loss {made.history['held_out_loss'].iloc[-1]:.3f} nats for each hidden token: {made.folder}")
 
 
 def _snp(args):

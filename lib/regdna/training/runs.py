@@ -3,7 +3,9 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +15,7 @@ import pandas as pd
 from regdna.data.datasets import dataset, dataset_fingerprint
 from regdna.data.examples import ExampleSource
 from regdna.files import atomic, check_name, write_table, write_text
+from regdna.training.architectures import base_fingerprint, base_of, check_model, new_model, window_of
 from regdna.training.metrics import aupr, auroc
 from regdna.training.regimes import Budget, check_regime, train
 from regdna.training.saved import open_model, save_model
@@ -66,7 +69,7 @@ class Runner:
     world : regdna.worlds.catalogue.World
     experiment : str
     model : str
-        A name of :data:`regdna.models.cnn.MODELS`.
+        A name of :data:`regdna.models.cnn.MODELS` or :data:`regdna.training.architectures.TRANSFORMERS`.
     results : path
         Runs lie below ``<results>/runs/<experiment>/<model>/<regime>-<seed>``, data sets in ``<results>/datasets``.
     budget : regdna.training.regimes.Budget
@@ -89,22 +92,19 @@ class Runner:
             raise FileNotFoundError(f"peak file {peaks} does not exist")
         if not peaks:
             world.peaks_path(experiment)  # raises if the world does not know the experiment
-        from regdna.models.cnn import MODELS  # Keras takes seconds to import; collect_metrics does without
-
-        if model not in MODELS:
-            raise ValueError(f"no model named {model!r}; models: {', '.join(MODELS)}")
+        check_model(model)
         self.world, self.experiment, self.model, self.peaks = world, experiment, model, peaks
         self.budget = budget or Budget()
         self.results = Path(results)
-        self._model = MODELS[model]
+        self.window, self.base = window_of(model), base_of(model, results)
         self._source = None
 
     @property
     def source(self):
         """The examples of the experiment (:class:`regdna.data.examples.ExampleSource`), loaded on first use."""
         if self._source is None:
-            folder, window = self.results / "datasets", self._model.window
-            labelled = dataset(self.world, self.experiment, folder, self.peaks, window)
+            folder = self.results / "datasets"
+            labelled = dataset(self.world, self.experiment, folder, self.peaks, self.window)
             self._source = ExampleSource(self.world, labelled)
         return self._source
 
@@ -130,8 +130,8 @@ class Runner:
         return read_run(folder)
 
     def new_network(self, seed):
-        """Build the untrained network; returns a keras.Model."""
-        return self._model.build(seed=seed)
+        """Build the untrained model, as :func:`regdna.training.architectures.new_model` does."""
+        return new_model(self.model, seed, self.base)
 
     def network(self, run):
         """Rebuild the trained network of a run; returns a keras.Model."""
@@ -142,8 +142,9 @@ class Runner:
         return open_model(run.folder).predict(codes)
 
     def _train(self, regime, seed, fingerprint, folder):
-        begin = time.perf_counter()
-        trained = train(regime, self.new_network, self.source, self.budget, seed)
+        begin, checkpoints = time.perf_counter(), folder / "checkpoints"
+        make_model = partial(new_model, self.model, base=self.base, checkpoints=checkpoints)
+        trained = train(regime, make_model, self.source, self.budget, seed)
         codes, labels = self.source.evaluation("test")
         scores = trained.learner.predict(codes).astype(np.float32)
         note = _trouble(trained.history, scores)
@@ -165,14 +166,16 @@ class Runner:
         with atomic(folder / "test.npz") as temporary, open(temporary, "wb") as file:
             np.savez(file, labels=labels, scores=scores)
         facts = {name: row[name] for name in ("model", "world", "experiment", "regime", "seed")}
-        save_model(folder, trained.learner, window=self._model.window, **facts)
+        save_model(folder, trained.learner, window=self.window, base=self.base, **facts)
+        shutil.rmtree(checkpoints, ignore_errors=True)
         write_text(folder / "run.json", json.dumps({"fingerprint": fingerprint, **row}, indent=1))
 
     def _fingerprint(self, regime, seed):
         """Hash everything a run depends on."""
         parts = {
-            "dataset": dataset_fingerprint(self.world, self.experiment, self.peaks, self._model.window),
+            "dataset": dataset_fingerprint(self.world, self.experiment, self.peaks, self.window),
             "model": self.model,
+            "base": base_fingerprint(self.base),
             "regime": regime,
             "seed": seed,
             "budget": dataclasses.asdict(self.budget),
@@ -216,7 +219,7 @@ def collect_metrics(results):
 
 def _trouble(history, scores):
     """Say what is wrong with a model, "" if nothing: its scores would give a number, but one without meaning."""
-    if history["validation_aupr"].isna().any():
+    if "note" not in history and history["validation_aupr"].isna().any():  # what notes its troubles can recover
         return f"diverged at step {history.loc[history['validation_aupr'].isna().idxmax(), 'step']}"
     if not np.isfinite(scores).all():
         return "scores are not finite"
