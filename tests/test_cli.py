@@ -439,15 +439,17 @@ def test_pretrain(tmp_path, capsys, monkeypatch):
     assert (made.provenance["plan"]["steps"], made.provenance["seed"]) == (1, 3)
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Folder of a saved model, untrained."""
+    folder = tmp_path_factory.mktemp("model")
+    facts = {"window": 80, "world": "tiny", "experiment": "CTCF", "regime": "SL", "seed": 0}
+    save_model(folder, KerasLearner(shallow_cnn(64, 80)), model="cnn64", **facts)
+    return folder
+
+
 @pytest.mark.usefixtures("tiny_catalogue")
 class TestSnp:
-    @pytest.fixture(scope="class")
-    def model(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("model")
-        facts = {"window": 80, "world": "tiny", "experiment": "CTCF", "regime": "SL", "seed": 0}
-        save_model(folder, KerasLearner(shallow_cnn(64, 80)), model="cnn64", **facts)
-        return folder
-
     @pytest.fixture
     def population(self, tiny_world):
         return tiny_world.built / "variants" / "population.vcf.gz"

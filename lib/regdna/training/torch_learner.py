@@ -27,7 +27,6 @@ from regdna.training.ordered_trainer import (
     undisturbed,
 )
 
-FULL_RATE, LORA_RATE = 0.01, 1 / 3  # of the regimes' learning rate
 BATCH_TOKENS = 8192  # of a batch that is scored
 BEST = "best.safetensors"  # the file that makes a checkpoint complete
 COLLAPSED = 1e-6  # all scores this near to each other rank nothing but rounding errors
@@ -35,7 +34,7 @@ COLLAPSED = 1e-6  # all scores this near to each other rank nothing but rounding
 logger = logging.getLogger(__name__)
 
 
-def dnabert2_learner(source, seed, rank=8, pooling="mean", rate_scale=None, **others):
+def dnabert2_learner(source, seed, rank=8, pooling="mean", **others):
     """Make a learner that fine-tunes a pretrained DNABERT-2, by LoRA or as a whole.
 
     Parameters
@@ -45,13 +44,9 @@ def dnabert2_learner(source, seed, rank=8, pooling="mean", rate_scale=None, **ot
     seed : int
         Of the weights that are not pretrained.
     rank : int or None
-        Of LoRA on ``Wqkv``, whose ``alpha`` is twice as much; None trains every weight.
+        Of LoRA on ``Wqkv``, with twice as much for ``alpha``; None trains every weight.
     pooling : str
         See :class:`regdna.models.dnabert2.DNABERT2Config`.
-    rate_scale : float, optional
-        Factor on the learning rate of the regimes, whose 0.003 is made for CNNs. By default a third, so 0.001, usual
-        for LoRA, or a hundredth without it, so 0.00003, that of DNABERT-2's authors. A network of a laptop's size
-        takes three (LoRA) to ten times as much.
     others
         As :class:`TorchLearner` takes them.
 
@@ -62,13 +57,11 @@ def dnabert2_learner(source, seed, rank=8, pooling="mean", rate_scale=None, **ot
     folder = published_folder(source)
     model = load_published(folder, seed=seed, pooling=pooling)
     tokenizer = DNATokenizer.read(folder, model.config.max_position_embeddings)
-    if rate_scale is None:
-        rate_scale = FULL_RATE if rank is None else LORA_RATE
     if rank is not None:
         adapted = add_lora(model, rank, 2 * rank, seed=seed)
         model = adapted.model
         logger.info("LoRA trains %d of %d parameters", adapted.trainable, adapted.total)
-    return TorchLearner(model, tokenizer, rate_scale=rate_scale, **others)
+    return TorchLearner(model, tokenizer, **others)
 
 
 class TorchLearner:
@@ -85,12 +78,16 @@ class TorchLearner:
     check_every : int
         Gradient steps between two looks at the validation bins.
     rate_scale : float
-        Factor on the learning rate that the regimes give; see :func:`dnabert2_learner`.
+        Factor on the learning rate that the regimes give, whose 0.003 is made for CNNs. A third, so 0.001, is usual for
+        LoRA, a hundredth is what DNABERT-2's authors fine-tune the whole network with.
     accumulation : int
         Parts that a batch is computed in, one after the other, to save memory.
     checkpoints : path, optional
         Folder for a checkpoint at each look, so that the same fit, begun again after it was killed, goes on where it
         was. What is trained, and on what, is hashed, so another fit is never taken for it. Remove it when all is done.
+    negatives_watched : int
+        Validation bins without a peak that a look takes in, at most, evenly over the genome: it would else take longer
+        than the training between two looks. Of those with one, all are.
 
     Raises
     ------
@@ -105,14 +102,16 @@ class TorchLearner:
         model,
         tokenizer,
         batch_size=32,
-        check_every=50,
-        rate_scale=LORA_RATE,
+        check_every=100,
+        rate_scale=1 / 3,
         accumulation=1,
         checkpoints=None,
+        negatives_watched=2000,
     ):
         tokenizer.check(model.config)
         self.model, self.tokenizer = model.to(this_process().device), tokenizer
         self.batch_size, self.check_every, self.accumulation = batch_size, check_every, accumulation
+        self.negatives_watched = negatives_watched
         self.rate_scale, self.checkpoints = rate_scale, checkpoints and Path(checkpoints)
 
     def fit(self, examples, steps, learning_rate, validation, rng):
@@ -139,7 +138,8 @@ class TorchLearner:
             says why the AUPR is NaN where it is: ``scores are not finite`` or ``constant scores``, a model that has
             collapsed. Such a checkpoint is never the best.
         """
-        watch = _Watch(self, self.tokenizer.encode(validation[0]), validation[1])
+        codes, labels = _thinned(*validation, self.negatives_watched)
+        watch = _Watch(self, self.tokenizer.encode(codes), labels)
         watch.look(0, np.nan)
         if steps:
             rate = learning_rate * self.rate_scale
@@ -220,6 +220,14 @@ class TorchLearner:
                 logits = self.model(**batch).logits
             scores[rows] = logits.float().softmax(1)[:, 1].cpu().numpy()
         return scores
+
+
+def _thinned(codes, labels, negatives):
+    """All positives, and so many negatives at most, in their order."""
+    rows = np.flatnonzero(labels == 0)
+    rows = rows[np.linspace(0, len(rows) - 1, min(negatives, len(rows))).astype(int)]
+    rows = np.sort(np.concatenate([np.flatnonzero(labels == 1), rows]))
+    return codes[rows], labels[rows]
 
 
 def _batches(order, lengths):
