@@ -78,6 +78,7 @@ def chapter_4(wildcards):
 
 
 BENCHMARK = ["06_benchmark", "07_noisy_student", "08_genomes", "09_leakage", "19_gain", "20_understanding"]
+BENCHMARK += ["06a_ceiling"] if HERE.simulated else []
 BENCHMARK += ["05a_pretraining", "05_dnabert2"] + (["10_snp_effects"] if WITH_VARIANTS else [])
 
 
@@ -300,6 +301,25 @@ rule chapter_6:
             other_experiments=PAGES_OF,
             other_regimes=OTHERS["regimes"],
             other_seeds=OTHERS["seeds"],
+            **config["training"],
+        ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_6a:
+    input:
+        CELLS["06"],
+        source="notebooks/06a_ceiling.ipynb",
+    output:
+        f"{PAGES}/06a_ceiling.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            experiments=EXPERIMENTS["benchmark"],
+            model=MODEL,
+            regimes=config["benchmark"],
+            seeds=SEEDS,
             **config["training"],
         ),
     shell:

@@ -29,6 +29,7 @@ QUICK = {
         "other_experiments": ["CTCF", "ATAC"],
         **TRAINING,
     },
+    "06a_ceiling": {"experiments": ["CTCF", "ATAC"], "regimes": ["SL", "SSL"], **TRAINING},
     "07_noisy_student": {"experiments": ["CTCF", "ATAC"], "students": [2], "noises": [0], **TRAINING},
     "08_genomes": {"experiments": ["CTCF", "ATAC"], "nearest": [1], **TRAINING},
     "09_leakage": {"experiments": ["CTCF"], **TRAINING},

@@ -3,7 +3,9 @@ import pandas as pd
 import pytest
 
 from regdna.data.datasets import dataset
-from regdna.report.truth import kept_sites, separation, separation_curve
+from regdna.data.genome import Genome
+from regdna.data.motifs import best_scores
+from regdna.report.truth import kept_sites, motif_ranking, planted_motif, separation, separation_curve
 from regdna.worlds.catalogue import open_world
 
 
@@ -40,7 +42,7 @@ def test_near_relatives_keep_more_than_far_ones(tiny_world, labelled):
 
 
 def test_real_worlds_have_no_truth(labelled):
-    with pytest.raises(ValueError, match=r"^world yeast is real; which homologs have kept their site is not known$"):
+    with pytest.raises(ValueError, match=r"^world yeast is real; where its factors' sites are is not known$"):
         kept_sites(open_world("yeast"), labelled)
 
 
@@ -48,6 +50,44 @@ def test_peaks_at_elements_have_no_sites(tiny_world, tmp_path):
     labelled = dataset(tiny_world, "ATAC", tmp_path)
     with pytest.raises(ValueError, match=r"^ATAC is peaked at elements, not at sites$"):
         kept_sites(tiny_world, labelled)
+
+
+def test_bins_are_ranked_by_the_planted_matrix(tiny_world, labelled):
+    table, motif = labelled.intervals, planted_motif(tiny_world, "CTCF")
+    assert motif.name == "CTCF"
+    ranking = motif_ranking(tiny_world, labelled)
+    here = table[(table["genome"] == "hg38") & (table["split"] == "test")]
+    assert len(ranking) == len(here) and ranking["label"].sum() == here["label"].sum() > 0
+    assert ranking["score"].is_monotonic_decreasing
+    scores = best_scores(labelled.codes[here.index], motif.probabilities)
+    np.testing.assert_allclose(ranking["score"], np.sort(scores)[::-1])
+    assert ranking["label"].head(20).mean() > 5 * ranking["label"].mean()
+
+
+def test_what_lies_at_the_best_match_is_looked_up(tiny_world, labelled):
+    """By hand: find the place of the best match in each window, and the living site that overlaps it."""
+    sites = pd.read_csv(tiny_world.built / "truth" / "sites.tsv.gz", sep="\t", keep_default_na=False)
+    sites = sites[sites["hg38"] & (sites["start"] >= 0)]
+    motif = planted_motif(tiny_world, "CTCF").probabilities
+    table = labelled.intervals
+    here = table[(table["genome"] == "hg38") & (table["split"] == "test")]
+    genome = Genome(tiny_world.genome_path("hg38"))
+    scores = best_scores(labelled.codes[here.index], motif)
+    expected = []
+    for row in here.iloc[np.argsort(-scores, kind="stable")].itertuples():
+        window = genome.codes(row.chrom)[row.start : row.end]
+        place = int(best_scores(np.lib.stride_tricks.sliding_window_view(window, len(motif)), motif).argmax())
+        begin = row.start + place
+        hit = sites[(sites["chrom"] == row.chrom) & (sites["start"] < begin + len(motif)) & (sites["end"] > begin)]
+        if hit.empty:
+            expected.append("nothing")
+        else:
+            site = hit.iloc[-1]
+            own = "decoy" if site["kind"] == "closed" else "site"
+            expected.append(own if site["factor"] == "CTCF" else site["motif"])
+    found = motif_ranking(tiny_world, labelled)["holds"].tolist()
+    assert np.mean([a == b for a, b in zip(found, expected)]) > 0.99  # two places can match equally well
+    assert {"site", "nothing"} < set(found)
 
 
 def test_separation():

@@ -20,6 +20,7 @@ REFERENCE_PAGES = ("book/glossary", "book/references")  # what any page may link
 # Chapters that are run on worlds that have what they are about.
 NEEDS = {
     "notebooks/02_peaks": lambda world: world.sequenced,
+    "notebooks/06a_ceiling": lambda world: world.simulated,
     "notebooks/10_snp_effects": lambda world: world.with_variants,
 }
 
