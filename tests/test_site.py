@@ -10,7 +10,8 @@ import nbformat
 import pytest
 import yaml
 
-from regdna.worlds.catalogue import PROJECT, open_world
+from regdna.report.record import open_source, source_name
+from regdna.worlds.catalogue import PROJECT
 
 CHROMEDRIVER = "/usr/bin/chromedriver"
 BOOKS = sorted(path.parent for path in PROJECT.glob("results/*/site/html"))
@@ -161,7 +162,7 @@ def test_every_notebook_page_says_first_whether_it_is_simulated(views, book, nam
     shown, due = {}, {}
     for name in notebook_pages(book, names):
         run = json.loads((book / "source" / f"{name}.ipynb").read_text())["metadata"]["regdna"]
-        due[name] = "Simulated data" if open_world(run["parameters"]["world"]).simulated else "Real data"
+        due[name] = "Simulated data" if open_source(source_name(run)).simulated else "Real data"
         shown[name] = (views[name]["box"] or "no box").split(",")[0]
     assert shown == due
     assert len(due) >= 3

@@ -7,7 +7,7 @@ import pytest
 
 from regdna.files import sha256
 from regdna.report import record
-from regdna.report.record import RECORDS, code_hash, make_record, read_provenance, stale_pages
+from regdna.report.record import RECORDS, code_hash, make_record, read_provenance, source_name, stale_pages
 
 from .conftest import write_executed, write_notebook
 
@@ -159,8 +159,7 @@ class TestTrackedRecord:
         assert set(pages) == set(provenance["notebooks"])
         for name, page in pages.items():
             assert code_hash(page) == provenance["notebooks"][name]["code_sha256"], name
-            given = page.metadata["regdna"]["parameters"]
-            assert given.get("world", given.get("collection")) == folder.name == provenance["world"]
+            assert source_name(page.metadata["regdna"]) == folder.name == provenance["world"]
 
     def test_pages_ran_without_an_error(self, folder):
         for path in folder.glob("*.ipynb"):

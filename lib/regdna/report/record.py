@@ -95,6 +95,11 @@ def open_source(name):
     return open_collection(name) if name in collection_names() else open_world(name)
 
 
+def source_name(run):
+    """Name the world or the collection that a notebook was executed on; ``run`` is its ``regdna`` metadata."""
+    return run["parameters"].get("world") or run["parameters"]["collection"]
+
+
 def read_provenance(folder):
     """Read a record's ``provenance.json``; returns a dict."""
     return json.loads((Path(folder) / "provenance.json").read_text())

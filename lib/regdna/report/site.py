@@ -12,7 +12,7 @@ import yaml
 
 from regdna.files import write_text
 from regdna.report.notebooks import executed_notebooks, parameters
-from regdna.report.record import RECORDS, SOURCES, open_source, read_provenance
+from regdna.report.record import RECORDS, SOURCES, open_source, read_provenance, source_name
 from regdna.worlds.catalogue import PROJECT, open_world
 from regdna.worlds.collections import collection_names
 
@@ -140,12 +140,8 @@ def _parameter_table(run):
 def _status_rows(status):
     rows = ["| page | data | run on | seconds | peak MB |", "|---|---|---|---:|---:|"]
     for title, run in status:
-        rows.append(f"| {title} | {_data(run)} | {run['date']} | {run['seconds']:.0f} | {run['peak_mb']} |")
+        rows.append(f"| {title} | {source_name(run)} | {run['date']} | {run['seconds']:.0f} | {run['peak_mb']} |")
     return rows
-
-
-def _data(run):
-    return run["parameters"].get("world") or run["parameters"]["collection"]
 
 
 def _expand(toc, source, world):
