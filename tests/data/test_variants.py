@@ -140,7 +140,6 @@ def checked(genome, table, others=()):
 def test_variants_of_the_genome_pass(long_genome):
     checked(long_genome, drawn())
     checked(long_genome, drawn().rename(columns={"ref": "alt", "alt": "ref"}))  # all swapped
-    checked(long_genome, drawn(19, shift=1))  # too few to tell
 
 
 @pytest.mark.parametrize(
@@ -157,10 +156,48 @@ def test_another_assembly_is_named(long_genome, tmp_path):
     (tmp_path / "other").mkdir()
     genome = genome_of(tmp_path / "other", chr1="".join("ACGT"[code] for code in other))
     table = drawn(codes=other)
-    with pytest.raises(ValueError, match=r"100% of their reference alleles are the bases of other1.*is it that"):
+    with pytest.raises(ValueError, match=r"one of the alleles of 100% is the base of other1: is it that"):
         checked(long_genome, table, [("own", lambda: long_genome), ("other1", lambda: genome)])
     with pytest.raises(ValueError, match=r"neither allele of \d+ of 200 variants.*another assembly, or of the other"):
         checked(long_genome, table)
+
+
+def test_what_fits_as_badly_is_not_named(long_genome, tmp_path):
+    (tmp_path / "third").mkdir()
+    third = genome_of(tmp_path / "third", chr1="".join("ACGT"[code] for code in RNG.integers(0, 4, 3000)))
+    with pytest.raises(ValueError, match=r"another assembly, or of the other strand\?$"):
+        checked(long_genome, drawn(codes=RNG.integers(0, 4, 3000)), [("third", lambda: third)])
+
+
+def test_a_slip_is_seen_where_alleles_are_swapped_too(long_genome):
+    table = drawn(shift=-1)
+    table.loc[:60, ["ref", "alt"]] = table.loc[:60, ["alt", "ref"]].to_numpy()
+    with pytest.raises(ValueError, match="seem to be 0-based, where 1-based"):
+        checked(long_genome, table)
+
+
+def test_of_few_variants_it_is_only_said(long_genome, caplog):
+    checked(long_genome, drawn(19, shift=1))
+    assert "are they of another assembly, of the other strand, or counted from another first base?" in caplog.text
+
+
+def test_duplicates_are_found_through_many_chunks(long_genome):
+    matcher, rng = VariantMatcher(long_genome, 0, 0), np.random.default_rng(3)
+    seen = set()
+    for _ in range(40):
+        table = drawn(int(rng.integers(1, 60)))
+        expected = []
+        for row in table.itertuples():
+            expected.append("duplicate" if (row.start, row.alt) in seen else "match")
+            seen.add((row.start, row.alt))
+        assert matcher.match(table)["status"].tolist() == expected
+    sizes = [len(keys) for keys in matcher._seen]
+    assert sum(sizes) == len(seen) and sizes == sorted(sizes, reverse=True)
+
+
+def test_a_genome_that_is_too_short(long_genome):
+    with pytest.raises(ValueError, match=r"no variant lies on genome\.fa: those on chr1 lie beyond its end"):
+        checked(long_genome, drawn(shift=5000))
 
 
 def test_other_chromosomes_are_named(long_genome):

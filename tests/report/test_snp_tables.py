@@ -41,6 +41,10 @@ def test_observed_effects_have_the_sign_of_the_alternative_allele(own_table):
             return [chrom, start + 1, f"{chrom}:{start}", given.get("ref", ref), given.get("alt", alt), *given["es"]]
 
         exchanged = {"ref": "ACGT"[(chr8[600] + 2) % 4], "alt": "ACGT"[chr8[600]]}
+        other = "TGCA"
+        both = {"ref": other[(chr8[900] + 1) % 4], "alt": other[chr8[900]]}  # and no complement of each other
+        if chr8[900] % 2:
+            both["ref"] = other[(chr8[900] + 3) % 4]
         return [
             row("chr8", chr8, 500, es=(-2.0, 1.5, 1.0, 0.01)),
             row("chr1", chr1, 500, es=(0.7, -0.4, 0.04, 1.0)),
@@ -48,13 +52,27 @@ def test_observed_effects_have_the_sign_of_the_alternative_allele(own_table):
             row("chr8", chr8, 700, es=(0.3, "", 0.5, "")),
             row("chr8", chr8, 5, es=(0.3, -0.3, 0.5, 1.0)),
             row("chr8", chr8, 800, es=(0.3, -0.3, 0.5, 1.0), alt="*"),
+            row("chr8", chr8, 900, es=(-2.0, 1.5, 1.0, 0.01), **both),
         ]
 
     table, counts = snp_tables.observed_variants(own_table(rows), "CTCF", 200)
-    assert table["observed"].tolist() == [1.5, -0.7, -1.5, -0.3]
-    assert table["significant"].tolist() == [True, True, False, False]
-    assert table["split"].tolist() == ["test", "train", "test", "test"]
-    assert counts == Counter({"match": 3, "swapped": 1, "too near an end": 1, "not an SNV": 1})
+    assert table["observed"].tolist() == [1.5, -0.7, -1.5, -0.3, -1.5]
+    assert table["significant"].tolist() == [True, True, False, False, True]
+    assert table["split"].tolist() == ["test", "train", "test", "test", "test"]
+    assert counts == Counter(
+        {"match": 3, "swapped": 1, "swapped and strand-flipped": 1, "too near an end": 1, "not an SNV": 1}
+    )
+
+
+def test_a_table_of_another_assembly_is_refused(own_table):
+    def rows(chr8, chr1):
+        letters = ["ACGT"[codes] for codes in chr8[500:600]]
+        return [
+            ["chr8", 500 + i, i, ref, "ACGT"[("ACGT".index(ref) + 1) % 4], 0, 0, 1, 1] for i, ref in enumerate(letters)
+        ]
+
+    with pytest.raises(ValueError, match="0-based, where 1-based ones are expected"):
+        snp_tables.observed_variants(own_table(rows), "CTCF", 200)
 
 
 def test_the_planted_effects_are_those_of_the_same_variants(tiny_world):
@@ -108,6 +126,8 @@ def test_regimes_are_compared_within_a_model():
     table = snp_tables.comparison_table(observed, predictions, [("SSL", "SL"), ("SL", "SSL"), ("SSL", "SL-aug")])
     assert table.index.tolist() == [("m", "SSL - SL"), ("m", "SL - SSL")]
     assert table.loc[("m", "SSL - SL"), "z"] > 3 and table.loc[("m", "SSL - SL"), "p"] < 1e-3
+    none = snp_tables.comparison_table(observed, {("m", "SSL"): predictions["m", "SSL"]}, [("SSL", "SL")])
+    assert len(none) == 0 and "p" in none
     assert table.loc[("m", "SL - SSL"), "z"] == pytest.approx(-table.loc[("m", "SSL - SL"), "z"])
 
 

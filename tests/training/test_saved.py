@@ -76,7 +76,7 @@ def test_a_damaged_file(folder):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"window": "", "world": ""}, "weights without window, world; was it saved by regdna"),
+        ({"window": "", "world": ""}, "weights without window, world; they are of another program"),
         ({"alphabet": '"ACGNT"'}, "codes mean ACGNT there and ACGTN here"),
         ({"model": '"resnet"'}, "no model named 'resnet'; models: cnn64"),
         ({"model": '"deepcnn64"'}, "its weights are not those of deepcnn64"),

@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from regdna.training.snp_effects import (
     Views,
     effect,
     log_odds_effect,
+    saturation_effects,
     score_pairs,
     score_variants,
     write_effects,
@@ -169,6 +172,49 @@ def test_pairs_of_sequences(model):
     assert found.loc[2, "score_ref"] == pytest.approx(model.predict(CODES[None, :WINDOW])[0], abs=1e-7)
 
 
+@pytest.mark.parametrize("length", [WINDOW, WINDOW + 1, WINDOW + 31, WINDOW - 1, WINDOW - 6])
+def test_pairs_and_their_mirror_images_are_seen_alike(model, length):
+    rng = np.random.default_rng(length)
+    sequences = rng.integers(0, 4, (30, length)).astype(np.uint8)
+    changed = sequences.copy()
+    at = rng.integers(0, length, 30)
+    changed[np.arange(30), at] = (changed[np.arange(30), at] + 1) % 4
+    there = [dna.reverse_complement(codes) for codes in (sequences, changed)]
+    tables = [pairs_of(*zip(*([*map(dna.decode, part)] for part in both))) for both in ((sequences, changed), there)]
+    here, mirrored = (score_pairs(model.predict, table, WINDOW) for table in tables)
+    np.testing.assert_allclose(here[SCORES], mirrored[SCORES], rtol=1e-5, atol=1e-6)
+    forward = score_pairs(model.predict, tables[0], WINDOW, both_strands=False)
+    assert not np.allclose(here["log_odds"], forward["log_odds"], atol=1e-4)
+    assert (here["log_odds"] != 0).mean() > 0.9  # the difference is in every window, if not in every best match
+
+
+def test_a_long_pair_is_cut_around_its_difference(model):
+    ref = dna.decode(CODES[:101])
+    alt = ref[:60] + ("A" if ref[60] != "A" else "C") + ref[61:]
+    found = score_pairs(model.predict, pairs_of((ref, alt)), WINDOW, both_strands=False)
+    assert found["score_ref"][0] == pytest.approx(model.predict(CODES[None, 40:80])[0], abs=1e-7)
+
+
+def test_unknown_bases_can_stand_beside_a_difference_but_not_in_it(model):
+    table = pairs_of(("ANGT", "ANGC"), ("ACGN", "ACGT"), ("ACGT", "ACGR"))
+    assert score_pairs(model.predict, table, WINDOW)["status"].tolist() == ["match", "not an SNV", "not an SNV"]
+
+
+def test_every_variant_of_a_window(model):
+    codes = CODES[50 : 50 + WINDOW]
+    for both_strands in (False, True):
+        found = saturation_effects(model.predict, codes, both_strands)
+        assert found.shape == (WINDOW, 4) and (found[np.arange(WINDOW), codes] == 0).all()
+        for place, base in ((0, 1), (20, 2), (39, 3)):
+            changed = codes.copy()
+            changed[place] = base
+            scores = [model.predict(np.stack([codes, changed]))]
+            if both_strands:
+                scores.append(model.predict(dna.reverse_complement(np.stack([codes, changed]))))
+            expected = np.mean([log_odds_effect(*pair) for pair in scores])
+            assert found[place, base] == pytest.approx(expected, abs=1e-5)
+
+
 def test_pairs_agree_with_the_genome(model, genome):
     table = snvs(10)
     start = table["start"].to_numpy()
@@ -218,6 +264,33 @@ class TestFile:
         assert [p.name for p in tmp_path.iterdir()] == ["variants.tsv"]
         counts = write_effects(model, path, output, genome, check=False)
         assert counts.sum() == 100 and len(output.read_text().splitlines()) == 101
+
+    def test_nothing_that_is_read_is_overwritten(self, model, genome, tmp_path):
+        path = self.write(tmp_path, snvs(5))
+        before = path.read_text()
+        for output in (path, genome.path):
+            with pytest.raises(ValueError, match="is read and would be overwritten"):
+                write_effects(model, path, output, genome)
+        with pytest.raises(ValueError, match="is a folder; the output is a file"):
+            write_effects(model, path, tmp_path, genome)
+        assert path.read_text() == before
+
+    def test_gzipped_output_and_names_as_given(self, model, genome, tmp_path):
+        table = snvs(3)
+        table["id"] = ['"a"b', "it's", "a,b"]
+        path = tmp_path / "v.tsv"
+        rows = zip(table["start"] + 1, table["id"], table["ref"], table["alt"])
+        path.write_text("chr\tpos\tid\tref\talt\n" + "".join(f"chr1\t{p}\t{i}\t{r}\t{a}\n" for p, i, r, a in rows))
+        write_effects(model, path, tmp_path / "out.tsv", genome)
+        write_effects(model, path, tmp_path / "out.tsv.gz", genome)
+        text = (tmp_path / "out.tsv").read_text()
+        assert gzip.decompress((tmp_path / "out.tsv.gz").read_bytes()).decode() == text
+        assert [line.split("\t")[2] for line in text.splitlines()] == ["id", *table["id"]]
+
+    def test_that_nothing_could_be_scored_is_said(self, model, genome, tmp_path, caplog):
+        path = self.write(tmp_path, snvs(3).assign(alt="*"))
+        write_effects(model, path, tmp_path / "out.tsv", genome)
+        assert "none of its variants could be scored" in caplog.text
 
     def test_no_variant(self, model, genome, tmp_path):
         path = tmp_path / "v.tsv"

@@ -13,10 +13,12 @@ import pandas as pd
 import pysam
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
+FARTHEST = 2**36  # bases
 CHUNK = 10_000  # records at a time: memory does not grow with the file
 CHROM, START, POS = ("#chr", "#chrom", "chr", "chrom", "chromosome"), ("start", "chromstart"), ("pos", "position")
 ID, REF, ALT = ("id", "name", "rsid", "snp"), ("ref",), ("alt",)
 BED = ["chrom", "start", "end", "id", "ref", "alt"]
+RECORD = ["chrom", "start", "id", "ref", "alt"]
 PAIR = ["id", "ref_sequence", "alt_sequence"]
 
 
@@ -42,11 +44,12 @@ def read_variants(path, chunk=CHUNK):
     ------
     FileNotFoundError
     ValueError
-        If the file is empty, damaged or none of these, or a line is malformed; with its number and what is wrong.
+        If the file is empty, damaged or none of these, or a line is malformed; with its number (in VCF, that of the
+        record before it) and what is wrong.
     """
     path = Path(path)
     head = _first_line(path)
-    if head.startswith((b"##fileformat=VCF", b"#CHROM\tPOS", b"BCF")):
+    if head.startswith((b"##fileformat=VCF", b"BCF")):
         yield from _read_vcf(path, chunk)
         return
     lines = _lines(path)
@@ -86,17 +89,25 @@ def read_allele_pairs(path, chunk=CHUNK):
 
 def _read_vcf(path, chunk):
     before = pysam.set_verbosity(0)  # what htslib would print is raised below
+    rows, number, last = [], 0, ""
     try:
         with _for_htslib(path) as source, pysam.VariantFile(source) as file:
-            records = (
-                (record.chrom, record.start, record.id or ".", record.ref or ".", alt)
-                for record in file
-                for alt in record.alts or (".",)
-            )
-            while rows := list(itertools.islice(records, chunk)):
-                yield pd.DataFrame(rows, columns=["chrom", "start", "id", "ref", "alt"])
+            for record in file:
+                number += 1
+                last = f" ({record.chrom}:{record.pos})"
+                for alt in record.alts or (".",):
+                    rows.append((record.chrom, record.start, record.id or ".", record.ref or ".", alt))
+                if len(rows) >= chunk:
+                    yield pd.DataFrame(rows, columns=RECORD)
+                    rows = []
+        if rows:
+            yield pd.DataFrame(rows, columns=RECORD)
     except (EOFError, OSError, ValueError, zlib.error) as error:
-        raise ValueError(f"{path}: not a readable VCF file, or a damaged one ({error})") from error
+        where = f"what follows record {number}{last}" if number else "its header"
+        raise ValueError(
+            f"{path}: not a readable VCF file, or a damaged one: {where} cannot be read; lines are tab-separated, of "
+            "at least 8 fields, and none is blank"
+        ) from error
     finally:
         pysam.set_verbosity(before)
 
@@ -132,13 +143,16 @@ def _columns(path, line):
     }
     if all(found[new] for new in ("chrom", "start", "ref", "alt")):
         renamed = {name: new for new, name in found.items()}
-        return [renamed.get(name, name) for name in names], int(found["start"].lower() in POS)
+        columns = [renamed.get(name, name) for name in names]
+        if twice := sorted({name for name in columns if columns.count(name) > 1}):
+            raise ValueError(f"{path}: two columns of the header could be {', '.join(twice)}; keep one")
+        return columns, int(found["start"].lower() in POS)
     if len(names) >= len(BED) and names[1].isdigit() and names[2].isdigit():
         return [*BED, *(f"column {number}" for number in range(len(BED) + 1, len(names) + 1))], None
     shown = ", ".join(names[:8]) if line else "nothing"
     raise ValueError(
-        f"{path}: neither VCF, nor a table whose header names a chromosome, pos or start, ref and alt, nor BED of "
-        f"chrom, start, end, id, ref, alt; it begins with {shown}"
+        f"{path}: neither VCF, nor a tab-separated table whose header names a chromosome, pos or start, ref and alt, "
+        f"nor BED of chrom, start, end, id, ref, alt; it begins with {shown}"
     )
 
 
@@ -149,25 +163,24 @@ def _read_table(path, lines, columns, base, chunk):
             fields = line.rstrip("\r\n").split("\t")
             if len(fields) != len(columns):
                 raise ValueError(f"{path} line {number}: {len(fields)} tab-separated fields, expected {len(columns)}")
-            rows.append(fields)
+            rows.append([field.strip() for field in fields])
         table = pd.DataFrame(rows, columns=columns)
         position = pd.to_numeric(table["start"], errors="coerce")  # ADASTRA has dumps with 129321262.0
-        if (wrong := position.isna() | (position % 1 != 0)).any():
-            number = part[int(wrong.argmax())][0]
-            raise ValueError(f"{path} line {number}: the position {table['start'][wrong.argmax()]!r} is no integer")
+        if (wrong := position.isna() | (position % 1 != 0) | (position.abs() > FARTHEST)).any():
+            number, given = part[int(wrong.argmax())][0], table["start"][wrong.argmax()]
+            raise ValueError(f"{path} line {number}: the position {given!r} is no integer, or beyond any chromosome")
         if "id" not in table:
             table["id"] = "."
         table["start"] = position.astype("int64") - base
         table["alt"] = table["alt"].str.split(",")
         table = table.explode("alt", ignore_index=True)
-        first = ["chrom", "start", "id", "ref", "alt"]
         table[["ref", "alt"]] = table[["ref", "alt"]].replace("", ".")
-        yield table[[*first, *(name for name in table if name not in first)]]
+        yield table[[*RECORD, *(name for name in table if name not in RECORD)]]
 
 
 def _fasta_pairs(path):
     with _text(path) as file:
-        records = SimpleFastaParser(file)
+        records = SimpleFastaParser(line for line in file if line.strip())
         for title, sequence in records:
             name, _, allele = (title.split() or [""])[0].rpartition("|")
             other, alternative = next(records, ("nothing", ""))
@@ -201,8 +214,10 @@ def _lines(path):
 def _first_line(path):
     if not path.exists():
         raise FileNotFoundError(f"file {path} does not exist")
+    if not path.is_file():
+        raise ValueError(f"{path} is a folder or a pipe; it is read more than once, so give a file")
     with _text(path, "rb") as file:
-        line = file.readline(10_000)
+        line = next((line for line in iter(lambda: file.readline(10_000), b"") if line.strip()), b"")
     if not line:
         raise ValueError(f"{path}: is empty")
     return line
@@ -213,9 +228,10 @@ def _text(path, mode="rt"):
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
     try:
-        with (gzip.open if zipped else open)(path, mode) as file:
+        # A table saved by a spreadsheet may begin with a mark that says it is UTF-8.
+        with (gzip.open if zipped else open)(path, mode, encoding="utf-8-sig" if mode == "rt" else None) as file:
             yield file
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ValueError(f"{path}: truncated or damaged ({error})") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file ({error})") from error
+        raise ValueError(f"{path}: not a text file in UTF-8 ({error})") from error

@@ -1,5 +1,6 @@
 """Variants against a genome: every record of a table gets a status, and alleles become windows."""
 
+import logging
 from collections import Counter
 
 import numpy as np
@@ -8,9 +9,12 @@ import pandas as pd
 from regdna.data import dna
 from regdna.messages import some
 
+log = logging.getLogger(__name__)
+
 MATCH, SWAPPED, FLIPPED, BOTH = "match", "swapped", "strand-flipped", "swapped and strand-flipped"
 SCORED = (MATCH, SWAPPED, FLIPPED, BOTH)
-DROPPED = ("mismatch", "not an SNV", "outside", "too near an end", "duplicate")
+NOT_SINGLE = "not an SNV"
+DROPPED = ("mismatch", NOT_SINGLE, "outside", "too near an end", "duplicate")
 STATUSES = (*SCORED, *DROPPED)
 FOREIGN = 0.2  # a larger share of variants with neither allele on the genome's forward strand: another assembly?
 ENOUGH = 20  # variants that such a share is taken of
@@ -22,7 +26,7 @@ class VariantMatcher:
     The reference allele of a record should be the genome's base. Where the alternative allele is, the alleles are
     *swapped*, and the record's effects change sign; where a complement is, the record tells the other strand's bases,
     *strand-flipped*. A/T and C/G variants on the other strand cannot be told from swapped ones; they are called
-    swapped. Between chunks, 8 bytes of each variant are kept, to find duplicates.
+    swapped. To find duplicates, 8 bytes of each variant are kept, and as many more for a moment now and then.
 
     Parameters
     ----------
@@ -76,7 +80,7 @@ class VariantMatcher:
         near = (start < self.before) | (start + self.after >= lengths)
         again = self._duplicated(chrom, start, ref, alt, placed)
         # The first of these to hold is what a record is dropped for.
-        dropped = {"not an SNV": ~single, "outside": ~inside, "mismatch": ref != base, "duplicate": again}
+        dropped = {NOT_SINGLE: ~single, "outside": ~inside, "mismatch": ref != base, "duplicate": again}
         for name, holds in reversed((dropped | {"too near an end": near}).items()):
             status[holds] = STATUSES.index(name)
         scored = status < len(SCORED)
@@ -104,15 +108,23 @@ class VariantMatcher:
         number = np.array([self._numbers.get(name, 0) for name in chrom], np.int64)
         key = (number << 40 | start << 4 | ref.astype(np.int64) << 2 | alt)[placed]
         again = pd.Series(key).duplicated().to_numpy()
-        again = again | np.isin(key, np.concatenate([*self._seen, key[:0]]))
-        self._seen.append(key[~again])
+        for known in self._seen:
+            again = again | (known[np.searchsorted(known, key).clip(max=len(known) - 1)] == key)
+        self._remember(np.sort(key[~again]))
         duplicated = np.zeros(len(start), bool)
         duplicated[placed] = again
         return duplicated
 
+    def _remember(self, key):
+        """Keep sorted keys in few arrays, each longer than the next, so that all are searched in little time."""
+        while self._seen and len(self._seen[-1]) <= len(key):
+            key = np.sort(np.concatenate([self._seen.pop(), key]))
+        if len(key):
+            self._seen.append(key)
+
 
 def check_assembly(matcher, table, others=()):
-    """Stop if the variants seem to be of another assembly, or counted from another first base.
+    """Stop if the variants seem to be of another assembly, or counted from another first base; warn if they are few.
 
     Parameters
     ----------
@@ -126,37 +138,44 @@ def check_assembly(matcher, table, others=()):
     Raises
     ------
     ValueError
-        If neither allele of a :data:`FOREIGN` share of the variants is the genome's base, or no chromosome is known;
-        it says what fits better, if something does.
+        If neither allele of a :data:`FOREIGN` share of at least :data:`ENOUGH` variants is the genome's base, or none
+        lies on the genome; it says what fits better, if something does.
     """
     counts, genome = matcher.counts, matcher.genome
-    if counts["outside"] >= ENOUGH and counts["outside"] == counts.total() - counts["not an SNV"]:
-        names = (some(table["chrom"].unique()), some(genome.lengths))
-        raise ValueError(f"no variant lies on {genome.path.name}: they are on {names[0]}; the genome has {names[1]}")
+    if counts["outside"] >= ENOUGH and counts["outside"] == counts.total() - counts[NOT_SINGLE]:
+        raise ValueError(f"no variant lies on {genome.path.name}: {_why_outside(matcher, table)}")
     foreign = counts[FLIPPED] + counts[BOTH] + counts["mismatch"]
     placed = foreign + counts[MATCH] + counts[SWAPPED]
-    if placed < ENOUGH or foreign <= FOREIGN * placed:
+    if foreign <= FOREIGN * placed:
         return
     told = f"neither allele of {foreign} of {placed} variants is the base of {genome.path.name} at its place"
-    for shift, slip in (
-        (1, "0-based, where 1-based ones are expected"),
-        (-1, "1-based, where 0-based ones are expected"),
-    ):
-        if _agreement(matcher.genome, table, shift) > 1 - FOREIGN:
-            raise ValueError(f"{told}; with positions moved by {shift:+d} they are: the positions seem to be {slip}")
+    if placed < ENOUGH:
+        log.warning("%s: are they of another assembly, of the other strand, or counted from another first base?", told)
+        return
+    for shift, found, expected in ((1, 0, 1), (-1, 1, 0)):
+        if _agreement(genome, table, shift) > 1 - FOREIGN:
+            slip = f"the positions seem to be {found}-based, where {expected}-based ones are expected"
+            raise ValueError(f"{told}, but it is {shift:+d} base further: {slip}")
     fitting = {name: _agreement(opener(), table) for name, opener in others}
     best = max(fitting, key=fitting.get, default=None)
     if best and fitting[best] > 1 - FOREIGN:
-        raise ValueError(f"{told}; {fitting[best]:.0%} of their reference alleles are the bases of {best}: is it that?")
+        raise ValueError(f"{told}; one of the alleles of {fitting[best]:.0%} is the base of {best}: is it that?")
     raise ValueError(f"{told}: are they of another assembly, or of the other strand?")
 
 
+def _why_outside(matcher, table):
+    known = table["genome_chrom"] != ""
+    if known.any():
+        return f"those on {some(table['genome_chrom'][known].unique())} lie beyond its end"
+    return f"they are on {some(table['chrom'].unique())}; the genome has {some(matcher.genome.lengths)}"
+
+
 def _agreement(genome, table, shift=0):
-    """Share of the single-base reference alleles that are the genome's base at their place."""
+    """Share of the variants one of whose alleles is the genome's base at its place; a half by chance."""
     matcher = VariantMatcher(genome, 0, 0)
     found = matcher.match(table[["chrom", "start", "ref", "alt"]].assign(start=table["start"] + shift))
     placed = found["status"].isin([*SCORED, "mismatch"])
-    return (found["status"][placed] == MATCH).mean() if placed.any() else 0.0
+    return found["status"][placed].isin([MATCH, SWAPPED]).mean() if placed.any() else 0.0
 
 
 def allele_windows(genome, table, width, index, minus=False):

@@ -157,7 +157,10 @@ def comparison_table(observed, predictions, pairs):
         for regime, control in pairs
         if (model, regime) in mean and (model, control) in mean
     }
-    return pd.DataFrame(rows).T.rename_axis(["model", "comparison"])
+    columns = ["n", "first", "second", "between", "z", "p"]
+    names = ["model", "comparison"]
+    table = pd.DataFrame([(*key, *row[columns]) for key, row in rows.items()], columns=[*names, *columns])
+    return table.set_index(names)
 
 
 def direction_table(table, first, second, in_site):

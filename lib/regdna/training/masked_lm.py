@@ -83,6 +83,10 @@ class Pretraining:
     check_every: int = 100
     accumulation: int = 1
 
+    def __post_init__(self):
+        if self.steps < 1:
+            raise ValueError(f"steps {self.steps}: pretraining takes at least 1")
+
     def config(self):
         """Make the network's configuration; regdna.models.dnabert2.DNABERT2Config."""
         return DNABERT2Config(

@@ -111,7 +111,10 @@ def open_model(folder):
     except SafetensorError as error:
         raise ValueError(f"{path}: not a readable file of weights ({error})") from error
     if missing := [name for name in ABOUT if name not in header]:
-        raise ValueError(f"{path}: weights without {', '.join(missing)}; was it saved by regdna?")
+        raise ValueError(
+            f"{path}: weights without {', '.join(missing)}; they are of another program, or of another version of this "
+            "one: train the model again"
+        )
     about = {name: json.loads(header[name]) for name in ABOUT}
     if about["alphabet"] != ALPHABET:
         raise ValueError(f"{path}: codes mean {about['alphabet']} there and {ALPHABET} here")

@@ -1,6 +1,10 @@
 """What a model says of a variant: the scores of both alleles, and their difference."""
 
+import csv
+import gzip
+import logging
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,10 +13,12 @@ from tqdm.auto import tqdm
 from regdna import ALPHABET
 from regdna.data import dna
 from regdna.data.variant_files import CHUNK, read_allele_pairs, read_variants
-from regdna.data.variants import MATCH, SCORED, VariantMatcher, allele_windows, check_assembly
+from regdna.data.variants import MATCH, NOT_SINGLE, SCORED, VariantMatcher, allele_windows, check_assembly
 from regdna.files import atomic
 
-NOT_SINGLE, NOT_DNA = "not an SNV", "not DNA"
+log = logging.getLogger(__name__)
+
+NOT_DNA = "not DNA"  # a status of pairs only
 SCORES = ["score_ref", "score_alt", "effect", "log_odds"]
 # A float32 just below 1: a score of 1 would have no odds.
 _SURE = np.float64(np.nextafter(np.float32(1), np.float32(0)))
@@ -128,16 +134,17 @@ def score_pairs(predict, table, window, both_strands=True):
         The table with status (match, not an SNV where the lengths differ or more than one base does, not DNA), and
         scores as from :func:`score_variants`.
     """
-    pairs = [_pair(*sequences, window) for sequences in zip(table["ref_sequence"], table["alt_sequence"])]
+    pairs = [_pair(*sequences) for sequences in zip(table["ref_sequence"], table["alt_sequence"])]
     status = np.array([pair if isinstance(pair, str) else MATCH for pair in pairs], object)
-    usable = status == MATCH
-    codes = np.array([pair for pair in pairs if not isinstance(pair, str)], np.uint8).reshape(-1, 2, window)
-    forward = codes[:, 0], codes[:, 1]
-    reverse = [tuple(map(dna.reverse_complement, forward))] if both_strands else []
-    return _with_scores(table.assign(status=status), usable, _mean_scores(predict, [forward, *reverse], len(codes)))
+    usable, pairs = status == MATCH, [pair for pair in pairs if not isinstance(pair, str)]
+    # Each strand is cut by itself, so that a pair and its mirror image are seen alike.
+    strands = [pairs, [dna.reverse_complement(pair) for pair in pairs]] if both_strands else [pairs]
+    cut = [np.array([_cut(pair, window) for pair in strand], np.uint8).reshape(-1, 2, window) for strand in strands]
+    views = [(windows[:, 0], windows[:, 1]) for windows in cut]
+    return _with_scores(table.assign(status=status), usable, _mean_scores(predict, views, len(pairs)))
 
 
-def saturation_effects(predict, codes):
+def saturation_effects(predict, codes, both_strands=True):
     """Score every possible SNV of a window: in-silico saturation mutagenesis.
 
     Parameters
@@ -145,6 +152,8 @@ def saturation_effects(predict, codes):
     predict : callable
         uint8 codes, shape (N, L), to probabilities, shape (N,).
     codes : uint8 array, shape (L,)
+    both_strands : bool
+        Take the mean of the window and its reverse complement.
 
     Returns
     -------
@@ -153,12 +162,14 @@ def saturation_effects(predict, codes):
     """
     alternatives = np.repeat(codes[None], 4 * len(codes), axis=0)
     alternatives[np.arange(len(alternatives)), np.repeat(np.arange(len(codes)), 4)] = np.tile(np.arange(4), len(codes))
-    scores = np.asarray(predict(np.concatenate([codes[None], alternatives])), np.float64)
-    return log_odds_effect(scores[0], scores[1:]).reshape(len(codes), 4)
+    windows = np.concatenate([codes[None], alternatives])
+    strands = [windows, dna.reverse_complement(windows)] if both_strands else [windows]
+    scores = [np.asarray(predict(strand), np.float64) for strand in strands]
+    return np.mean([log_odds_effect(one[0], one[1:]) for one in scores], axis=0).reshape(len(codes), 4)
 
 
 def write_effects(model, path, output, genome=None, views=None, others=(), check=True, progress=False):
-    """Score the variants of a file, chunk by chunk, and write a table; memory does not grow with the file.
+    """Score the variants of a file, chunk by chunk, and write a table; memory grows by some bytes for a variant.
 
     Parameters
     ----------
@@ -167,10 +178,10 @@ def write_effects(model, path, output, genome=None, views=None, others=(), check
         Variants (:func:`regdna.data.variant_files.read_variants`), or without a genome pairs of sequences
         (:func:`regdna.data.variant_files.read_allele_pairs`).
     output : path
-        Tab-separated; appears when complete. One row for each record, whatever became of it: chrom, pos (1-based),
-        id, ref, alt as given; status; genome_ref and genome_alt, the alleles that were scored; score_ref, score_alt,
-        effect and log_odds (of genome_ref to genome_alt: where the status says swapped, observed effects must change
-        their sign to be compared). For pairs: id, status and the scores.
+        Tab-separated, gzipped if it ends in ``.gz``; appears when complete. One row for each record, whatever became of
+        it: chrom, pos (1-based), id, ref, alt as given; status; genome_ref and genome_alt, the alleles that were
+        scored; score_ref, score_alt, effect and log_odds (of genome_ref to genome_alt: where the status says swapped,
+        observed effects must change their sign to be compared). For pairs: id, status and the scores.
     genome : regdna.data.genome.Genome, optional
     views : Views, optional
         Centered windows of both strands by default; of pairs, only the strands count.
@@ -189,26 +200,37 @@ def write_effects(model, path, output, genome=None, views=None, others=(), check
     Raises
     ------
     ValueError
-        If the file holds no variant, or cannot be read, or does not fit the genome.
+        If the file holds no variant, or cannot be read, or does not fit the genome; or if the output is a folder, or
+        one of the files that are read.
     """
+    _check_output(Path(output), [Path(path), *([genome.path] if genome else [])])
     views = views or Views(model.window)
     counts = Counter()
     if genome:
         chunks = _scored_variants(model, path, genome, views, others, check)
     else:
         chunks = (_scored_pairs(model, table, views) for table in read_allele_pairs(path, CHUNK))
+    opened = gzip.open if Path(output).suffix == ".gz" else open
+    # As given: no quotes are put around a name, nor those that it has doubled.
+    text = {"sep": "\t", "index": False, "float_format": "%.6g", "lineterminator": "\n", "quoting": csv.QUOTE_NONE}
     with atomic(output) as temporary, tqdm(unit=" variants", unit_scale=True, disable=not progress) as bar:
-        for table in chunks:
-            rows = table.to_csv(
-                sep="\t", index=False, header=not counts, float_format="%.6g", na_rep="", lineterminator="\n"
-            )
-            with open(temporary, "a", encoding="utf-8") as file:
-                file.write(rows)
-            counts.update(table["status"])
-            bar.update(len(table))
+        with opened(temporary, "wt", encoding="utf-8") as file:
+            for table in chunks:
+                table.to_csv(file, header=not counts, quotechar="\x00", **text)
+                counts.update(table["status"])
+                bar.update(len(table))
         if not counts:
             raise ValueError(f"{path}: holds no variant")
+    if not any(counts[status] for status in SCORED):
+        log.warning("%s: none of its variants could be scored; see the column status of %s", path, output)
     return pd.Series(counts, dtype=int)
+
+
+def _check_output(output, inputs):
+    if output.is_dir():
+        raise ValueError(f"{output} is a folder; the output is a file")
+    if output.exists() and any(path.exists() and path.samefile(output) for path in inputs):
+        raise ValueError(f"{output} is read and would be overwritten; give the output another name")
 
 
 def _scored_variants(model, path, genome, views, others, check):
@@ -245,8 +267,8 @@ def _with_scores(table, usable, scores):
     return table.assign(**dict(zip(SCORES, columns.T)))
 
 
-def _pair(ref, alt, window):
-    """Windows (2, window) of two sequences around their difference; a status if they cannot be scored."""
+def _pair(ref, alt):
+    """Codes (2, L) of two sequences that differ at one place at most; a status if they cannot be scored."""
     if len(ref) != len(alt):
         return NOT_SINGLE
     try:
@@ -255,13 +277,17 @@ def _pair(ref, alt, window):
         return NOT_DNA
     if not codes.size:
         return NOT_DNA
-    differing = np.flatnonzero(codes[0] != codes[1])
-    if len(differing) > 1:
-        return NOT_SINGLE
+    differing = codes[:, codes[0] != codes[1]]
+    return NOT_SINGLE if differing.shape[1] > 1 or dna.N_CODE in differing else codes
+
+
+def _cut(codes, window):
+    """Cut both sequences (2, L) to a window around their difference, or around the middle if there is none."""
     length = codes.shape[1]
     if length <= window:
         left = (window - length) // 2
         return np.pad(codes, ((0, 0), (left, window - length - left)), constant_values=dna.N_CODE)
+    differing = np.flatnonzero(codes[0] != codes[1])
     middle = differing[0] if len(differing) else length // 2
     begin = min(max(middle - window // 2, 0), length - window)
     return codes[:, begin : begin + window]
