@@ -275,6 +275,7 @@ rule chapter_5:
             world=WORLD,
             experiments=LANGUAGE_EXPERIMENTS,
             model=LANGUAGE["model"],
+            pretraining_steps=LANGUAGE["pretraining_steps"],
             cnn=LANGUAGE["cnn"],
             nearest=LANGUAGE["nearest"],
             seeds=LANGUAGE["seeds"],
