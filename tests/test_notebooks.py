@@ -22,7 +22,7 @@ QUICK = {
     "03_liftover": {"experiment": "CTCF", "motif": "CTCF"},
     "04_cnn": {"experiment": "CTCF", **TRAINING},
     "05a_pretraining": {"steps": 2},
-    "05_dnabert2": {"experiments": ["CTCF", "ATAC"], "cnn": "deepbind", "pretraining_steps": 2, **TRAINING},
+    "05_dnabert2": {"experiments": ["CTCF"], "cnn": "deepbind", "pretraining_steps": 2, **TRAINING},
     "06_benchmark": {
         "experiments": ["CTCF", "H3K4me3", "ATAC"],
         "other_models": ["deepbind"],

@@ -246,7 +246,7 @@ class TestRun:
 class TestSources:
     def test_every_parameter_has_help(self, path):
         declared = parameters(path)
-        assert "world" in [parameter.name for parameter in declared]
+        assert {"world", "collection"} & {parameter.name for parameter in declared}
         assert [parameter.name for parameter in declared if len(parameter.help) < 5] == []
 
     def test_defaults_have_their_type(self, path):

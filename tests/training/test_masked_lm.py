@@ -137,16 +137,20 @@ def test_two_processes_share_each_batch(made, tiny_world, tmp_path):
     """As ``accelerate launch`` starts them on a machine with two GPUs; but for dropout the same comes of it."""
     script = tmp_path / "pretrain.py"
     script.write_text(
+        "import os\n"
+        "from pathlib import Path\n"
         "from regdna.training.masked_lm import Pretraining, pretrain\n"
         "from regdna.worlds.catalogue import open_world\n"
         f"world = open_world('tiny', {str(tiny_world.built.parent / 'catalogue')!r}, {str(tiny_world.built)!r})\n"
-        f"print('result', pretrain(world, {str(tmp_path / 'two')!r}, {SMALL!r}).provenance['held_out_loss'])\n"
+        f"loss = pretrain(world, {str(tmp_path / 'two')!r}, {SMALL!r}).provenance['held_out_loss']\n"
+        f"Path({str(tmp_path)!r}, 'rank' + os.environ['RANK']).write_text(str(loss))\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", "--standalone", script]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     two = masked_lm.read_pretrained(tmp_path / "two")
-    assert done.stdout.count(f"result {two.provenance['held_out_loss']}") == 2
+    seen = [(tmp_path / f"rank{rank}").read_text() for rank in (0, 1)]
+    assert seen == [str(two.provenance["held_out_loss"])] * 2
     np.testing.assert_allclose(two.history["loss"][1:], made.history["loss"][1:], rtol=0.03)
 
 
