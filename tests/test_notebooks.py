@@ -54,6 +54,8 @@ def surroundings(own_cache):
         patch.setenv("XDG_CACHE_HOME", str(own_cache))
         patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())  # spares the search for fonts
         patch.delenv("PYTEST_ADDOPTS", raising=False)
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            patch.setenv(name, "1")  # as Snakemake runs them; threads of two libraries would wait for each other
         yield
 
 
