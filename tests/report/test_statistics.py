@@ -156,14 +156,12 @@ class TestComparison:
         assert (back["z"], back["p"]) == pytest.approx((-row["z"], row["p"]))
 
     def test_the_factor_f_is_one_at_most(self):
-        """Predictions that are unlike each other, and both poor: here (1 - rx) / (2 (1 - r²)) is above 1."""
-        observed, one, other = self.draw(np.random.default_rng(5), 60, 0.1, -0.1, -0.9)
+        """Predictions that are nearly opposite: here (1 - rx) / (2 (1 - r²)) is above 1."""
+        observed, one, other = self.draw(np.random.default_rng(5), 60, 0.6, -0.6, -0.9)
         row = compare_correlations(observed, one, other)
         r1, r2, rx = row["first"], row["second"], row["between"]
-        assert (1 - rx) / (2 - r1**2 - r2**2) > 0.9
-        f = min(1, (1 - rx) / (2 - r1**2 - r2**2))
-        square = (r1**2 + r2**2) / 2
-        h = (1 - f * square) / (1 - square)
+        assert (1 - rx) / (2 - r1**2 - r2**2) > 1.1
+        h = 1  # which is what f = 1 gives
         assert row["z"] == pytest.approx((np.arctanh(r1) - np.arctanh(r2)) * np.sqrt(57 / (2 * (1 - rx) * h)))
 
     def test_without_a_difference_p_is_uniform_and_with_one_it_is_small(self):
