@@ -136,3 +136,12 @@ def test_bad_matrix():
         network()(ids, matrix=matrix[:2])
     with pytest.raises(ValueError, match=r"shape \(3, 4, 3\): this network takes \(examples, 4 regions, 6 motifs\)"):
         network()(ids, matrix=matrix[..., :3])
+
+
+def test_positions_beyond_those_learned_are_the_first_ones_again():
+    short, wide = network(), network(max_position_embeddings=64)
+    weights, table = short.state_dict(), "bert.embeddings.position_embeddings.weight"
+    wide.load_state_dict(weights | {table: torch.cat([weights[table], weights[table][:24]])})
+    ids = torch.randint(5, 69, (2, 64), generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(short(ids).sequences, wide(ids).sequences)
+    assert not torch.allclose(short(ids).sequences, short(ids.roll(1, 1)).sequences, atol=1e-4)

@@ -178,7 +178,9 @@ class GeneBERT(BertPreTrainedModel):
         Parameters
         ----------
         input_ids : int64 tensor, shape (B, T)
-            As :func:`regdna.models.kmer_tokenizer.join_regions` makes them; or any [CLS] k-mers [SEP].
+            As :func:`regdna.models.kmer_tokenizer.join_regions` makes them; or any [CLS] k-mers [SEP]. Of more tokens
+            than there are positions, the next have the positions of the first again, as Longformer's were copied
+            (Beltagy et al. 2020, arXiv 2004.05150).
         attention_mask : tensor, shape (B, T), optional
             0 at padding; by default where ``input_ids`` are [PAD].
         token_type_ids : int64 tensor, shape (B, T), optional
@@ -198,7 +200,8 @@ class GeneBERT(BertPreTrainedModel):
             raise ValueError(f"{len(matrix)} matrices for {len(input_ids)} sequences; each needs its own")
         if attention_mask is None:
             attention_mask = input_ids != PAD
-        encoded = self.bert(input_ids, attention_mask, token_type_ids)
+        positions = torch.arange(input_ids.shape[1], device=input_ids.device) % self.config.max_position_embeddings
+        encoded = self.bert(input_ids, attention_mask, token_type_ids, positions[None])
         vectors = encoded.last_hidden_state
         if self.config.pooling == "cls":
             pooled = vectors[:, 0]
