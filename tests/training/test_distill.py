@@ -122,15 +122,15 @@ def test_seed(made, tiny_world, tmp_path):
 def test_a_killed_run_ends_with_the_same_weights(tiny_world, tmp_path, monkeypatch, change):
     plan = replace(SMALL, network=FinDNAConfig(**SIZES | change))
     whole = distill(tiny_world, tmp_path / "whole", plan)
-    real, taken = module._Run._take_step, []
+    real, taken = module._Run.take_step, []
 
     def killed(self):
-        taken.append(self.both.step)
+        taken.append(self.engine.step)
         if len(taken) == 7:
             raise KeyboardInterrupt
         return real(self)
 
-    monkeypatch.setattr(module._Run, "_take_step", killed)
+    monkeypatch.setattr(module._Run, "take_step", killed)
     with pytest.raises(KeyboardInterrupt):
         distill(tiny_world, tmp_path / "findna", plan)
     assert not (tmp_path / "findna").exists()

@@ -146,15 +146,15 @@ def test_seed(made, cells_world, tmp_path):
 def test_a_killed_run_ends_with_the_same_weights(cells_world, tmp_path, monkeypatch, dropout):
     plan = with_network(hidden_dropout_prob=dropout)
     whole = pretrain_multimodal(cells_world, tmp_path / "whole", plan)
-    real, taken = module._Run._take_step, []
+    real, taken = module._Run.take_step, []
 
     def killed(self):
-        taken.append(self.steps.step)
+        taken.append(self.engine.step)
         if len(taken) == 7:
             raise KeyboardInterrupt
         return real(self)
 
-    monkeypatch.setattr(module._Run, "_take_step", killed)
+    monkeypatch.setattr(module._Run, "take_step", killed)
     with pytest.raises(KeyboardInterrupt):
         pretrain_multimodal(cells_world, tmp_path / "genebert", plan)
     assert not (tmp_path / "genebert").exists()

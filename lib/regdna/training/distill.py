@@ -14,26 +14,19 @@ was killed ends with the same weights, and the number of devices changes nothing
 """
 
 import dataclasses
-import json
-import shutil
-import sys
-import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import torch
-from tqdm import tqdm
 
 from regdna.data.augment import MASKED, parse_pair
 from regdna.data.unlabeled import held_out_windows, unlabeled_windows
-from regdna.files import atomic, atomic_folder, write_table, write_text
 from regdna.models.findna import FinDNAConfig
 from regdna.training.distill_losses import teacher_momentum
 from regdna.training.ordered_trainer import endless_order, undisturbed
 from regdna.training.pretrained import made_once, origin_of
+from regdna.training.pretraining_run import PretrainingRun
 from regdna.training.regimes import stream
 from regdna.training.student_teacher import StudentTeacher
 
@@ -147,92 +140,43 @@ def _distill(world, folder, plan, seed, checkpoints, provenance):
     with undisturbed():
         run = _Run(world, plan, seed, checkpoints / "state.pt")
         run.finish()
-        both, accelerator = run.both, run.both.accelerator
-        if accelerator.is_main_process:
+        both = run.engine
+        if both.accelerator.is_main_process:
             held_out = np.concatenate(run.held_out)
             provenance |= {
                 "parameters": sum(weights.numel() for weights in both.student.parameters()),
                 "letter_entropy": _letter_entropy(run.codes, held_out),
                 "held_out_loss": run.rows[-1]["held_out_student"],
                 "shuffled_loss": both.masked_loss(both.student, stream(seed, "shuffled").permuted(held_out, axis=1)),
-                "seconds": round(run.spent, 1),
-                "device": torch.cuda.get_device_name() if accelerator.device.type == "cuda" else "CPU",
             }
-            with atomic_folder(folder) as made:
-                for name in ("student", "teacher", "untrained"):
-                    getattr(both, name).save_pretrained(made / name)
-                write_table(made / "history.csv", pd.DataFrame(run.rows))
-                write_text(made / "pretraining.json", json.dumps(provenance, indent=1))
-            shutil.rmtree(checkpoints.parent, ignore_errors=True)
-    accelerator.wait_for_everyone()
+            networks = {name: getattr(both, name) for name in ("student", "teacher", "untrained")}
+            run.keep(folder, networks, provenance)
+    both.accelerator.wait_for_everyone()
 
 
-class _Run:
-    """A pretraining under way: windows, networks and learning curve."""
-
+class _Run(PretrainingRun):
     def __init__(self, world, plan, seed, path):
-        self.plan, self.path = plan, path
-        self.both = StudentTeacher(plan, seed)
         self.codes = unlabeled_windows(world, plan.windows, plan.width, stream(seed, "windows"))
         held_out = held_out_windows(world, HELD_OUT, plan.width, stream(seed, "held out"))
         self.held_out = np.array_split(held_out, 8)
         self.order = endless_order(plan.windows, plan.steps * plan.batch_size, stream(seed, "order"))
-        self.rows, self.spent = [], 0.0
-        if path.exists():
-            self._resume()
+        super().__init__(StudentTeacher(plan, seed), plan, LOOKED_AT, path)
 
-    def finish(self):
-        """Take all steps that are left."""
-        begin, before = time.perf_counter(), self.spent
-        if not self.rows:
-            self._look([])
-        bar = tqdm(total=self.plan.steps, initial=self.both.step, unit="step", disable=not self._shows_progress())
-        since = []
-        while self.both.step < self.plan.steps:
-            since.append(self._take_step())
-            bar.update()
-            if self.both.step % self.plan.check_every == 0 or self.both.step == self.plan.steps:
-                self.spent = before + time.perf_counter() - begin
-                self._look(since)
-                bar.set_postfix(held_out=f"{self.rows[-1]['held_out_student']:.3f}")
-                since = []
-                self._save()
-        bar.close()
+    def take_step(self):
+        begin = self.engine.step * self.plan.batch_size
+        return self.engine.take_step(self.codes[self.order[begin : begin + self.plan.batch_size]])
 
-    def _take_step(self):
-        begin = self.both.step * self.plan.batch_size
-        return self.both.take_step(self.codes[self.order[begin : begin + self.plan.batch_size]])
-
-    def _look(self, since):
-        means = torch.tensor(np.mean(since, 0) if since else np.full(len(LOOKED_AT), np.nan))
-        means = self.both.accelerator.reduce(means.to(self.both.accelerator.device, torch.float32), "mean")
-        self.rows.append(
-            {"step": self.both.step}
-            | dict(zip(LOOKED_AT, means.tolist()))
-            | {
-                "momentum": teacher_momentum(self.both.step, self.plan.steps, self.plan.momentum),
-                "learning_rate": self.both.learning_rate,
-                "held_out_student": self._held_out_loss(self.both.student),
-                "held_out_teacher": self._held_out_loss(self.both.teacher),
-            }
-        )
+    def look(self):
+        both = self.engine
+        return {
+            "momentum": teacher_momentum(both.step, self.plan.steps, self.plan.momentum),
+            "learning_rate": both.learning_rate,
+            "held_out_student": self._held_out_loss(both.student),
+            "held_out_teacher": self._held_out_loss(both.teacher),
+        }
 
     def _held_out_loss(self, model):
-        return float(np.mean([self.both.masked_loss(model, part) for part in self.held_out]))
-
-    def _save(self):
-        if self.both.accelerator.is_main_process:
-            with atomic(self.path) as path:
-                torch.save(self.both.state() | {"rows": self.rows, "spent": self.spent}, path)
-        self.both.accelerator.wait_for_everyone()
-
-    def _resume(self):
-        state = torch.load(self.path, map_location=self.both.accelerator.device, weights_only=True)
-        self.rows, self.spent = state.pop("rows"), state.pop("spent")
-        self.both.resume(state)
-
-    def _shows_progress(self):
-        return sys.stderr.isatty() and self.both.accelerator.is_main_process
+        return float(np.mean([self.engine.masked_loss(model, part) for part in self.held_out]))
 
 
 def _letter_entropy(codes, held_out):

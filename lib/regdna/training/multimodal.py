@@ -18,28 +18,21 @@ changes nothing but the order of sums (and the dropout).
 """
 
 import dataclasses
-import json
-import shutil
-import sys
-import time
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import torch
-from tqdm import tqdm
 from transformers import BertConfig
 
 from regdna.data.run_examples import run_examples
-from regdna.files import atomic, atomic_folder, write_table, write_text
 from regdna.models.genebert import GeneBERTConfig
 from regdna.models.kmer_tokenizer import SPECIALS, KmerTokenizer
 from regdna.training.genebert_step import NUMBERS, GeneBERTSteps, draw_batch
 from regdna.training.kmer_masks import MASKINGS
 from regdna.training.ordered_trainer import endless_order, undisturbed
 from regdna.training.pretrained import made_once, origin_of
+from regdna.training.pretraining_run import PretrainingRun
 from regdna.training.regimes import stream
 
 HELD_OUT = 256  # runs of validation chromosomes, at most
@@ -178,37 +171,25 @@ def _pretrain(world, folder, plan, seed, checkpoints, provenance):
     with undisturbed():
         run = _Run(world, plan, seed, checkpoints / "state.pt")
         run.finish()
-        accelerator = run.steps.accelerator
-        if accelerator.is_main_process:
+        engine = run.engine
+        if engine.accelerator.is_main_process:
+            held_out = {name: value for name, value in run.rows[-1].items() if name.startswith("held_out")}
             provenance |= {
-                "parameters": sum(weights.numel() for weights in run.steps.model.parameters()),
+                "parameters": sum(weights.numel() for weights in engine.model.parameters()),
                 "runs": {part: len(pairs) for part, pairs in run.examples.parts.items()} | {"train": len(run.used)},
                 "cell_types": list(run.examples.cell_types)[: plan.trained_types],
                 "motifs": list(run.examples.motifs),
                 "kmer_entropy": run.kmer_entropy(),
                 "held_out_runs": len(np.unique(run.held_out.rows, axis=0)),
-                "held_out": {name: value for name, value in run.rows[-1].items() if name.startswith("held_out")},
-                "seconds": round(run.spent, 1),
-                "device": torch.cuda.get_device_name() if accelerator.device.type == "cuda" else "CPU",
+                "held_out": {name: value for name, value in held_out.items() if not np.isnan(value)},
             }
-            provenance["held_out"] = {
-                name: value for name, value in provenance["held_out"].items() if not np.isnan(value)
-            }
-            with atomic_folder(folder) as made:
-                run.steps.model.save_pretrained(made / "trained")
-                run.steps.untrained.save_pretrained(made / "untrained")
-                write_table(made / "history.csv", pd.DataFrame(run.rows))
-                write_text(made / "pretraining.json", json.dumps(provenance, indent=1))
-            shutil.rmtree(checkpoints.parent, ignore_errors=True)
-    accelerator.wait_for_everyone()
+            run.keep(folder, {"trained": engine.model, "untrained": engine.untrained}, provenance)
+    engine.accelerator.wait_for_everyone()
 
 
-class _Run:
-    """A pretraining under way: examples, network and learning curve."""
-
+class _Run(PretrainingRun):
     def __init__(self, world, plan, seed, path):
-        self.plan, self.seed, self.path = plan, seed, path
-        network = plan.network
+        self.seed, network = seed, plan.network
         runs = network.regions, plan.stride
         self.examples = run_examples(world, network.crop, plan.release, plan.min_cells, *runs, plan.scanned)
         if len(self.examples.motifs) != network.motifs:
@@ -227,28 +208,7 @@ class _Run:
         if not len(self.used):
             raise ValueError(f"the first {plan.trained_types} cell types of world {world.name} have no run to train on")
         self.order = self.used[endless_order(len(self.used), plan.steps * plan.batch_size, stream(seed, "order"))]
-        self.steps = GeneBERTSteps(plan, self.examples.scores, seed)
-        self.rows, self.spent = [], 0.0
-        if path.exists():
-            self._resume()
-
-    def finish(self):
-        """Take all steps that are left."""
-        begin, before, accelerator = time.perf_counter(), self.spent, self.steps.accelerator
-        if not self.rows:
-            self._look([])
-        shown = sys.stderr.isatty() and accelerator.is_main_process
-        bar = tqdm(total=self.plan.steps, initial=self.steps.step, unit="step", disable=not shown)
-        since = []
-        while self.steps.step < self.plan.steps:
-            since.append(self._take_step())
-            bar.update()
-            if self.steps.step % self.plan.check_every == 0 or self.steps.step == self.plan.steps:
-                self.spent = before + time.perf_counter() - begin
-                self._look(since)
-                since = []
-                self._save()
-        bar.close()
+        super().__init__(GeneBERTSteps(plan, self.examples.scores, seed), plan, NUMBERS, path)
 
     def kmer_entropy(self):
         """Cross-entropy of held-out k-mers under the frequencies of those trained on, in nats."""
@@ -260,38 +220,14 @@ class _Run:
         seen, told = seen[len(SPECIALS) :] + 1, told[len(SPECIALS) :]
         return float(-(told * np.log(seen / seen.sum())).sum() / told.sum())
 
-    def _take_step(self):
-        step, size = self.steps.step, self.plan.batch_size
+    def take_step(self):
+        step, size = self.engine.step, self.plan.batch_size
         rng = np.random.default_rng([*b"genebert", self.seed, step])
         places = self.order[step * size : (step + 1) * size]
         masked = self.plan.masked_at(step)
-        return self.steps.take_step(draw_batch(self.examples, self.train, places, self.plan, masked, rng))
+        return self.engine.take_step(draw_batch(self.examples, self.train, places, self.plan, masked, rng))
 
-    def _look(self, since):
-        step = self.steps.step
-        self.rows.append(
-            {"step": step}
-            | dict(zip(NUMBERS, self._means(since)))
-            | {"masked": self.plan.masked_at(step), "learning_rate": self.steps.learning_rate}
-            | self.steps.look(self.held_out)
-        )
-
-    def _means(self, since):
-        """Means of the steps since the last look, of all processes; NaN where there is nothing."""
-        accelerator = self.steps.accelerator
-        values = torch.tensor(since or np.full((1, len(NUMBERS)), np.nan), dtype=torch.float32)
-        there = ~values.isnan()
-        sums = torch.stack([values.nan_to_num().sum(0), there.sum(0).float()]).to(accelerator.device)
-        total, number = accelerator.reduce(sums, "sum")
-        return (total / number).tolist()
-
-    def _save(self):
-        if self.steps.accelerator.is_main_process:
-            with atomic(self.path) as path:
-                torch.save(self.steps.state() | {"rows": self.rows, "spent": self.spent}, path)
-        self.steps.accelerator.wait_for_everyone()
-
-    def _resume(self):
-        state = torch.load(self.path, map_location=self.steps.accelerator.device, weights_only=True)
-        self.rows, self.spent = state.pop("rows"), state.pop("spent")
-        self.steps.resume(state)
+    def look(self):
+        masked = self.plan.masked_at(self.engine.step)
+        held_out = self.engine.look(self.held_out)
+        return {"masked": masked, "learning_rate": self.engine.learning_rate} | held_out
