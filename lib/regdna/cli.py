@@ -84,7 +84,7 @@ def _parser():
 
     evaluate = add("evaluate", _evaluate, "Score a method on classification tasks, published ones or a world's own.")
     evaluate.add_argument("world")
-    evaluate.add_argument("method", help="kmers, cnn, probe-NETWORK or tune-NETWORK, as in probe-findna-mini")
+    evaluate.add_argument("method", help="kmers, motifs, cnn, probe-NETWORK or tune-NETWORK, as in probe-findna-mini")
     evaluate.add_argument("--tasks", nargs="+", required=True, help="EMP/H3, enhancer, ...; an unknown one lists them")
     evaluate.add_argument("--seed", type=int, default=0)
     evaluate.add_argument("--results", help="folder of the scores (default: results/<world>)")
