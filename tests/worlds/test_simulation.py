@@ -14,7 +14,6 @@ from regdna.worlds.catalogue import open_world
 from regdna.worlds.jaspar import fetch_motifs
 from regdna.worlds.simulation import HUMAN_MEGABASES, simulate
 
-
 OF_COHORT = {"cohort/genotypes.vcf.gz", "cohort/phenotypes.tsv", "truth/cohort.tsv.gz", "truth/liability.tsv.gz"}
 
 
@@ -217,7 +216,11 @@ def test_peaks_end_with_their_chromosome(tmp_path):
     description = open_world("simulated").description
     (tmp_path / "two.nwk").write_text("(hg38:0.05,panTro6:0.05);")
     wide = {"name": "wide", "at": "elements", "kinds": {"promoter": 1.0, "enhancer": 1.0}, "width": 4000}
-    plan = {key: value for key, value in description["simulation"].items() if key not in ("reads", "variants", "cohort", "cells")}
+    plan = {
+        key: value
+        for key, value in description["simulation"].items()
+        if key not in ("reads", "variants", "cohort", "cells")
+    }
     simulate(plan | {"size": 200_000}, [wide], "hg38", tmp_path / "two.nwk", tmp_path)
     genome = Genome(tmp_path / "genomes" / "hg38.fa")
     peaks = read_peaks(tmp_path / "peaks" / "wide.narrowPeak")
