@@ -1,16 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from regdna.data.cohort import place_on_genome, read_cohort
+from regdna.data.genome import Genome
 from regdna.report.risk_tables import (
     agreement_table,
+    cohort_files,
     implied_effects,
     paired_gains,
+    planted_cohort,
     predict_risks,
     risk_table,
     score_rows,
 )
 from regdna.training.disease_risk import Risk, person_vectors, predict_risk
+from regdna.worlds.catalogue import PROJECT, open_world
 
 
 def risk(auroc, direction=()):
@@ -27,6 +34,28 @@ RISKS = {
     ("a", 0, 1): risk(0.65),
     ("c", 0, 1): risk(0.5),
 }
+
+
+def test_files(tiny_world, tmp_path):
+    own = str(tmp_path / "g.vcf"), str(tmp_path / "p.tsv")
+    assert cohort_files(tiny_world, *own) == (tmp_path / "g.vcf", tmp_path / "p.tsv")
+    assert all(path.exists() for path in cohort_files(tiny_world))
+    assert cohort_files(tiny_world, "g.vcf", "data/p.tsv")[1] == PROJECT / "data" / "p.tsv"
+    with pytest.raises(ValueError, match="phenotypes are missing"):
+        cohort_files(tiny_world, own[0])
+    with pytest.raises(ValueError, match="world yeast has no cohort; give genotypes and phenotypes"):
+        cohort_files(open_world("yeast"))
+
+
+def test_the_truth_is_in_the_order_of_the_cohort(tiny_world):
+    cohort = place_on_genome(read_cohort(*cohort_files(tiny_world)), Genome(tiny_world.genome_path("hg38")), 100)
+    rows, some = np.arange(len(cohort.variants))[::-1][:5], (5, 3, 800)
+    turned = replace(
+        cohort, variants=cohort.variants.iloc[rows].reset_index(drop=True), people=tuple(cohort.people[i] for i in some)
+    )
+    effects, people = planted_cohort(tiny_world, turned)
+    assert effects["id"].tolist() == turned.variants["id"].tolist() and tuple(people["person"]) == turned.people
+    assert people["status"].tolist() == cohort.status[list(some)].tolist()
 
 
 def test_means_over_seeds_and_splits():

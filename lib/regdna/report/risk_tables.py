@@ -5,8 +5,60 @@ import pandas as pd
 from scipy import stats
 
 from regdna.training.disease_risk import predict_risk
+from regdna.worlds.catalogue import PROJECT
 
 SCORES = ("auroc", "aupr", "accuracy")
+
+
+def cohort_files(world, genotypes="", phenotypes=""):
+    """Find the files of a cohort: the two that are given, or those of a world.
+
+    Parameters
+    ----------
+    world : regdna.worlds.catalogue.World
+    genotypes, phenotypes : str
+        Both or neither; relative to the project, or absolute.
+
+    Returns
+    -------
+    genotypes, phenotypes : pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If only one is given, or none and the world has no cohort.
+    """
+    if bool(genotypes) != bool(phenotypes):
+        missing = "phenotypes" if genotypes else "genotypes"
+        raise ValueError(f"{missing} are missing: a cohort is a file of genotypes and one of phenotypes; give both")
+    if genotypes:
+        return PROJECT / genotypes, PROJECT / phenotypes
+    if world.cohort_path is None:
+        raise ValueError(f"world {world.name} has no cohort; give genotypes and phenotypes of your own")
+    return world.cohort_path / "genotypes.vcf.gz", world.cohort_path / "phenotypes.tsv"
+
+
+def planted_cohort(world, cohort):
+    """Look up what was planted in the cohort of a simulated world.
+
+    Parameters
+    ----------
+    world : regdna.worlds.catalogue.World
+    cohort : regdna.data.cohort.Cohort
+        The world's.
+
+    Returns
+    -------
+    effects : pandas.DataFrame
+        Of the cohort's variants, in their order: id, frequency, motif_effect, causal, liability_effect; see
+        :class:`regdna.worlds.cohort.CohortTruth`.
+    people : pandas.DataFrame
+        Of its people: person, status, genetic, liability.
+    """
+    truth = world.built / "truth"
+    effects, people = (pd.read_csv(truth / f"{name}.tsv.gz", sep="\t") for name in ("cohort", "liability"))
+    effects = effects.set_index("id").loc[cohort.variants["id"]].reset_index()
+    return effects, people.set_index("person").loc[list(cohort.people)].reset_index()
 
 
 def predict_risks(features, status, splits):
