@@ -78,6 +78,7 @@ def plot_risks(rows, ceiling=None, ax=None):
     ax.axvline(0.5, color=QUIET, lw=1, ls="--")
     if ceiling is not None:
         ax.axvline(ceiling, color=CASE, lw=1, ls="--")
+    ax.margins(x=0.03)
     ax.set_yticks(range(len(methods)), methods)
     ax.set(xlabel="AUROC of test people", ylim=(len(methods) - 0.5, -0.5))
     return ax
