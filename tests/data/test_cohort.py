@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from regdna.data import dna
 from regdna.data.cohort import Cohort, place_on_genome, read_cohort
 from regdna.data.genome import Genome
-from regdna.worlds.cohort import CohortTruth
+from regdna.worlds.liability import CohortTruth
 from regdna.worlds.writers import write_cohort, write_fasta
 
 HEAD = """\

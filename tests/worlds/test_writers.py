@@ -10,7 +10,7 @@ from pyfaidx import Faidx, Fasta
 from scipy import sparse
 
 from regdna.data import dna
-from regdna.worlds.cohort import CohortTruth
+from regdna.worlds.liability import CohortTruth
 from regdna.worlds.single_cells import Cells
 from regdna.worlds.writers import (
     LINE,

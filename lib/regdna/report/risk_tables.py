@@ -51,7 +51,7 @@ def planted_cohort(world, cohort):
     -------
     effects : pandas.DataFrame
         Of the cohort's variants, in their order: id, frequency, motif_effect, causal, liability_effect; see
-        :class:`regdna.worlds.cohort.CohortTruth`.
+        :class:`regdna.worlds.liability.CohortTruth`.
     people : pandas.DataFrame
         Of its people: person, status, genetic, liability.
     """

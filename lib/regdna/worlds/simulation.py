@@ -9,10 +9,10 @@ import pandas as pd
 from regdna.files import write_table
 from regdna.worlds import tree as trees
 from regdna.worlds.assays import true_peaks
-from regdna.worlds.cohort import simulate_cohort
 from regdna.worlds.elements import build_classes, draw_bases, lay_out
 from regdna.worlds.evolution import Evolution, Lineage, decay_cpg
 from regdna.worlds.homology import true_chains
+from regdna.worlds.liability import simulate_cohort
 from regdna.worlds.reads import simulate_reads
 from regdna.worlds.single_cells import simulate_cells
 from regdna.worlds.snps import allele_specific_binding, draw_variants, motif_effects

@@ -167,7 +167,7 @@ def write_cohort(folder, cohort, lengths):
     Parameters
     ----------
     folder : path
-    cohort : regdna.worlds.cohort.CohortTruth
+    cohort : regdna.worlds.liability.CohortTruth
     lengths : dict of str to int
         Chromosome lengths in bases.
     """

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from regdna.worlds.cohort import simulate_cohort
+from regdna.worlds.liability import simulate_cohort
 
 PLAIN = {
     "cases": 1500,
