@@ -47,6 +47,7 @@ QUICK = {
     "14_cells": {"release": "JASPAR2018"},
     "15_genebert": {"steps": 2},
     "16_genebert_tasks": {"steps": 2, "tasks": ["TFBS"]},
+    "16a_disease_risk": {"steps": 2, "experiments": ["CTCF"], "cnn_steps": 20, "splits": [0, 1]},
     "17_genebert_ablations": {
         "steps": 2,
         "tasks": ["TFBS"],

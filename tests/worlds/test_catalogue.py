@@ -385,3 +385,31 @@ class TestVariants:
 def test_cells_lie_in_a_folder_of_worlds_that_have_them(tiny_world):
     assert (tiny_world.cells_path / "matrix.mtx.gz").exists()
     assert open_world("yeast").cells_path is None
+
+
+class TestCohorts:
+    def test_a_cohort_lies_in_a_folder_of_worlds_that_have_one(self, tiny_world):
+        assert (tiny_world.cohort_path / "genotypes.vcf.gz").exists()
+        assert open_world("yeast").cohort_path is None
+
+    @pytest.mark.parametrize(
+        ("changes", "problem"),
+        [
+            ({"frequency": [0.5, 0.05]}, r"the cohort's frequency is 0\.5 to 0\.05"),
+            ({"frequency": [0, 0.5]}, r"the cohort's frequency is 0 to 0\.5; two shares"),
+            ({"heritability": 1}, "the cohort's heritability is 1; it is a share"),
+            ({"causal": 1.2}, r"the cohort's causal is 1\.2"),
+            ({"prevalence": 0}, "the cohort's prevalence is 0"),
+            ({"cases": 0}, "the cohort's cases is 0; it must be at least 1"),
+        ],
+    )
+    def test_contradictions(self, make_catalogue, tmp_path, changes, problem):
+        given = open_world("simulated").description["simulation"]["cohort"]
+        open_world("tiny", make_catalogue(tmp_path, cohort=given | {"causal": 1}))
+        with pytest.raises(ValueError, match=rf"tiny\.yaml: simulation: {problem}"):
+            open_world("tiny", make_catalogue(tmp_path, cohort=given | changes))
+
+    def test_it_needs_variants(self, write):
+        cohort = open_world("simulated").description["simulation"]["cohort"]
+        with pytest.raises(ValueError, match="a cohort needs variants"):
+            open_world("base", write(**BASE | {"simulation": BASE["simulation"] | {"cohort": cohort}}))

@@ -14,6 +14,8 @@ from regdna.worlds.catalogue import open_world
 from regdna.worlds.jaspar import fetch_motifs
 from regdna.worlds.simulation import HUMAN_MEGABASES, simulate
 
+OF_COHORT = {"cohort/genotypes.vcf.gz", "cohort/phenotypes.tsv", "truth/cohort.tsv.gz", "truth/liability.tsv.gz"}
+
 
 def files(world):
     return {str(p.relative_to(world.built)): p.read_bytes() for p in world.built.rglob("*") if p.is_file()}
@@ -32,9 +34,9 @@ def test_the_same_seed_gives_the_same_bytes_in_every_file(tiny_world, tmp_path):
     here, there = files(tiny_world), files(again)
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
-    # Genomes with index, chains, peaks, reads and control, variants and the population's, cells, truth, the two stamps.
+    # Genomes with index, chains, peaks, reads and control, variants and the population's, cohort, cells, truth, stamps.
     assayed = len(tiny_world.experiments) + (len(tiny_world.sequenced) + 1) + (len(tiny_world.with_variants) + 1)
-    assert len(here) == 2 * 23 + 22 + assayed + 4 + 6 + 2
+    assert len(here) == 2 * 23 + 22 + assayed + 2 + 4 + 8 + 2
 
 
 def test_reads_change_no_other_file(tiny_world, make_catalogue, tmp_path):
@@ -53,9 +55,27 @@ def test_variants_change_no_other_file(tiny_world, make_catalogue, tmp_path):
     other = open_world("tiny", make_catalogue(tmp_path / "catalogue", variants=variants), tmp_path / "built")
     build_world(other)
     here, there = files(tiny_world), files(other)
-    of_variants = {"variants/population.vcf.gz", "variants/ANDR.tsv.gz", "truth/variants.tsv.gz"}
+    of_variants = {"variants/population.vcf.gz", "variants/ANDR.tsv.gz", "truth/variants.tsv.gz", *OF_COHORT}
     assert here.keys() - there.keys() == {"variants/CTCF.tsv.gz"}
     assert {name for name in there if here[name] != there[name]} == {*of_variants, "begun.json", "ready.json"}
+
+
+def test_a_cohort_changes_no_other_file(tiny_world, make_catalogue, tmp_path):
+    cohort = tiny_world.description["simulation"]["cohort"] | {"cases": 20, "heritability": 0.3, "causal": 1}
+    other = open_world("tiny", make_catalogue(tmp_path / "catalogue", cohort=cohort), tmp_path / "built")
+    build_world(other)
+    here, there = files(tiny_world), files(other)
+    assert here.keys() == there.keys()
+    assert {name for name in there if here[name] != there[name]} == {*OF_COHORT, "begun.json", "ready.json"}
+
+
+def test_the_cohort_lies_in_peaks_and_its_truth_is_that_of_the_variants(cells_world):
+    truth = pd.read_csv(cells_world.built / "truth" / "cohort.tsv.gz", sep="\t").set_index("id")
+    single = pd.read_csv(cells_world.built / "truth" / "variants.tsv.gz", sep="\t")
+    once = single[~single["id"].duplicated(keep=False)].set_index("id")["motif_effect"]
+    both = truth.index.intersection(once.index)
+    assert len(both) > 0.7 * len(truth) > 20 and truth["causal"].any()
+    np.testing.assert_allclose(truth.loc[both, "motif_effect"], once[both], atol=2e-4)
 
 
 def test_cells_change_no_other_file(tiny_world, make_catalogue, tmp_path):
@@ -196,7 +216,11 @@ def test_peaks_end_with_their_chromosome(tmp_path):
     description = open_world("simulated").description
     (tmp_path / "two.nwk").write_text("(hg38:0.05,panTro6:0.05);")
     wide = {"name": "wide", "at": "elements", "kinds": {"promoter": 1.0, "enhancer": 1.0}, "width": 4000}
-    plan = {key: value for key, value in description["simulation"].items() if key not in ("reads", "variants", "cells")}
+    plan = {
+        key: value
+        for key, value in description["simulation"].items()
+        if key not in ("reads", "variants", "cohort", "cells")
+    }
     simulate(plan | {"size": 200_000}, [wide], "hg38", tmp_path / "two.nwk", tmp_path)
     genome = Genome(tmp_path / "genomes" / "hg38.fa")
     peaks = read_peaks(tmp_path / "peaks" / "wide.narrowPeak")

@@ -10,6 +10,7 @@ from pyfaidx import Faidx, Fasta
 from scipy import sparse
 
 from regdna.data import dna
+from regdna.worlds.liability import CohortTruth
 from regdna.worlds.single_cells import Cells
 from regdna.worlds.writers import (
     LINE,
@@ -17,9 +18,11 @@ from regdna.worlds.writers import (
     chain_name,
     write_cells,
     write_chains,
+    write_cohort,
     write_fasta,
     write_narrowpeak,
     write_reads,
+    write_vcf,
 )
 
 
@@ -125,6 +128,26 @@ def test_no_line_is_empty(tmp_path, length):
     write_fasta(tmp_path / "g.fa", {"a": np.zeros(length, np.uint8), "b": np.zeros(1, np.uint8)})
     lines = (tmp_path / "g.fa").read_text().split("\n")
     assert lines[-1] == "" and all(lines[:-1])
+
+
+def test_vcf_and_cohort_exact(tmp_path):
+    codes = {"ref": np.array([0, 3], np.uint8), "alt": np.array([2, 1], np.uint8)}
+    variants = pd.DataFrame({"chrom": ["chr1", "chr2"], "start": [9, 0], "id": ["a", "b"]} | codes)
+    head = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=50>\n##contig=<ID=chr2,length=7>\n"
+    columns = "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO"
+    lines = "chr1\t10\ta\tA\tG\t.\t.\t.", "chr2\t1\tb\tT\tC\t.\t.\t."
+    write_vcf(tmp_path / "v.vcf", variants, {"chr1": 50, "chr2": 7})
+    assert (tmp_path / "v.vcf").read_text() == head + columns + "\n" + "\n".join(lines) + "\n"
+    people = pd.DataFrame({"person": ["p1", "p2", "p3"], "status": [1, 0, 0], "genetic": 0.5, "liability": 1.0})
+    dosages = np.array([[0, 1, 2], [2, 0, 0]], np.int8)
+    write_cohort(tmp_path, CohortTruth(variants, dosages, None, people), {"chr1": 50, "chr2": 7})
+    text = gzip.decompress((tmp_path / "genotypes.vcf.gz").read_bytes()).decode()
+    assert text == (
+        head
+        + '##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">\n'
+        + f"{columns}\tFORMAT\tp1\tp2\tp3\n{lines[0]}\tGT\t0/0\t0/1\t1/1\n{lines[1]}\tGT\t1/1\t0/0\t0/0\n"
+    )
+    assert (tmp_path / "phenotypes.tsv").read_text() == "person\tstatus\np1\t1\np2\t0\np3\t0\n"
 
 
 def test_cells_exact(tmp_path):

@@ -48,11 +48,11 @@ def read_variants(path, chunk=CHUNK):
         record before it) and what is wrong.
     """
     path = Path(path)
-    head = _first_line(path)
+    head = first_line(path)
     if head.startswith((b"##fileformat=VCF", b"BCF")):
         yield from _read_vcf(path, chunk)
         return
-    lines = _lines(path)
+    lines = numbered_lines(path)
     number, first = next(((n, line) for n, line in lines if not line.startswith(("##", "track", "browser"))), (0, ""))
     columns, base = _columns(path, first)
     given = lines if base is not None else itertools.chain([(number, first)], lines)
@@ -82,26 +82,36 @@ def read_allele_pairs(path, chunk=CHUNK):
         If the file is empty, damaged or neither of these, or a pair is not complete; with where and what is wrong.
     """
     path = Path(path)
-    pairs = _fasta_pairs(path) if _first_line(path).startswith(b">") else _table_pairs(path)
+    pairs = _fasta_pairs(path) if first_line(path).startswith(b">") else _table_pairs(path)
     while rows := list(itertools.islice(pairs, chunk)):
         yield pd.DataFrame(rows, columns=PAIR)
 
 
-def _read_vcf(path, chunk):
+def vcf_records(path):
+    """Read the records of a VCF or BCF file, one by one.
+
+    Parameters
+    ----------
+    path : path
+        Plain, gzipped or bgzipped; no index is needed.
+
+    Yields
+    ------
+    pysam.VariantRecord
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or a line malformed; with the record before it.
+    """
     before = pysam.set_verbosity(0)  # what htslib would print is raised below
-    rows, number, last = [], 0, ""
+    number, last = 0, ""
     try:
         with _for_htslib(path) as source, pysam.VariantFile(source) as file:
             for record in file:
                 number += 1
                 last = f" ({record.chrom}:{record.pos})"
-                for alt in record.alts or (".",):
-                    rows.append((record.chrom, record.start, record.id or ".", record.ref or ".", alt))
-                if len(rows) >= chunk:
-                    yield pd.DataFrame(rows, columns=RECORD)
-                    rows = []
-        if rows:
-            yield pd.DataFrame(rows, columns=RECORD)
+                yield record
     except (EOFError, OSError, ValueError, zlib.error) as error:
         where = f"what follows record {number}{last}" if number else "its header"
         raise ValueError(
@@ -110,6 +120,18 @@ def _read_vcf(path, chunk):
         ) from error
     finally:
         pysam.set_verbosity(before)
+
+
+def _read_vcf(path, chunk):
+    rows = []
+    for record in vcf_records(path):
+        for alt in record.alts or (".",):
+            rows.append((record.chrom, record.start, record.id or ".", record.ref or ".", alt))
+        if len(rows) >= chunk:
+            yield pd.DataFrame(rows, columns=RECORD)
+            rows = []
+    if rows:
+        yield pd.DataFrame(rows, columns=RECORD)
 
 
 @contextmanager
@@ -192,7 +214,7 @@ def _fasta_pairs(path):
 
 
 def _table_pairs(path):
-    lines = _lines(path)
+    lines = numbered_lines(path)
     header = next(lines, (0, ""))[1].rstrip("\r\n").split("\t")
     if missing := [name for name in PAIR if name not in header]:
         raise ValueError(f"{path}: neither FASTA nor a table with a header that names {', '.join(missing)}")
@@ -204,14 +226,23 @@ def _table_pairs(path):
         yield tuple(fields[place] for place in places)
 
 
-def _lines(path):
+def numbered_lines(path):
+    """Read the lines of a text file that are not blank, plain or gzipped; yields (number from 1, line)."""
     with _text(path) as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield number, line
 
 
-def _first_line(path):
+def first_line(path):
+    """Read the first bytes of a file, unzipped, up to the end of its first line that is not blank.
+
+    Raises
+    ------
+    FileNotFoundError
+    ValueError
+        If it is no file, empty or damaged.
+    """
     if not path.exists():
         raise FileNotFoundError(f"file {path} does not exist")
     if not path.is_file():

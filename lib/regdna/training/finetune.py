@@ -108,18 +108,23 @@ def fine_tune(classifier, task, plan, seed=0):
     return FineTuned(class_scores(task.parts["test"].labels, probabilities), pd.DataFrame(rows), probabilities)
 
 
-@torch.no_grad()
 def class_probabilities(classifier, sequences):
     """Classify sequences; returns a float32 array, shape (N, K)."""
+    return functional.softmax(torch.from_numpy(class_logits(classifier, sequences)), -1).numpy()
+
+
+@torch.no_grad()
+def class_logits(classifier, sequences):
+    """Classify sequences; returns the logits, a float32 array, shape (N, K)."""
     classifier.eval()
     parts, rows = [], []
     for batch in batches_of_letters(sequences.lengths, np.argsort(sequences.lengths, kind="stable")):
-        parts.append(functional.softmax(_logits(classifier, sequences.take(batch)).float(), -1).cpu())
+        parts.append(_logits(classifier, sequences.take(batch)).float().cpu())
         rows.append(batch)
     said = torch.cat(parts)
-    probabilities = np.empty(said.shape, np.float32)
-    probabilities[np.concatenate(rows)] = said.numpy()
-    return probabilities
+    logits = np.empty(said.shape, np.float32)
+    logits[np.concatenate(rows)] = said.numpy()
+    return logits
 
 
 def _parts(task, seed):

@@ -60,10 +60,10 @@ def linear_probe(vectors, task, seed=0):
         fitted_on, looked_at = (train[kept], labels[kept]), (train[back], labels[back])
 
     def quality(strength):
-        return class_scores(looked_at[1], _fit(*fitted_on, strength).predict_proba(looked_at[0]))["mcc"]
+        return class_scores(looked_at[1], fit_logistic(*fitted_on, strength).predict_proba(looked_at[0]))["mcc"]
 
     best = max(STRENGTHS, key=quality)
-    probabilities = _fit(train, labels, best).predict_proba(vectors["test"])
+    probabilities = fit_logistic(train, labels, best).predict_proba(vectors["test"])
     return Probed(class_scores(task.parts["test"].labels, probabilities), best, probabilities)
 
 
@@ -78,7 +78,21 @@ def hold_back(labels, seed):
     return train_test_split(np.arange(len(labels)), test_size=0.2, random_state=seed, stratify=labels)
 
 
-def _fit(vectors, labels, strength):
+def fit_logistic(vectors, labels, strength):
+    """Fit logistic regression on standardised vectors.
+
+    Parameters
+    ----------
+    vectors : float array, shape (N, D)
+    labels : int array, shape (N,)
+    strength : float
+        Inverse of the L2 penalty.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        Of a scaler and the regression.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a weak penalty may take longer; validation decides
         return make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=300)).fit(vectors, labels)

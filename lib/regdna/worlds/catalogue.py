@@ -165,6 +165,11 @@ class World:
         return self.built / "cells" if "cells" in self.description.get("simulation", {}) else None
 
     @property
+    def cohort_path(self):
+        """Folder of a cohort's genotypes and phenotypes, None for a world without; pathlib.Path or None."""
+        return self.built / "cohort" if "cohort" in self.description.get("simulation", {}) else None
+
+    @property
     def sources(self):
         """The files that have a URL; dict of (``genome``, ``chain``, ``peaks`` or ``variants``, name) to Source."""
         genomes = {("genome", name): genome for name, genome in self._genomes.items()}

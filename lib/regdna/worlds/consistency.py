@@ -41,6 +41,8 @@ def contradictions(text, species):
     bound = {entry["name"] for entry in text["experiments"] if entry.get("at") == "sites"}
     if strange := sorted(set(text.get("simulation", {}).get("variants", {}).get("experiments", ())) - bound):
         yield f"simulation: variants of {', '.join(strange)}, which is no experiment that looks at sites"
+    if "cohort" in text.get("simulation", {}):
+        yield from _cohort_contradictions(text["simulation"])
     if "cells" in text.get("simulation", {}):
         yield from _cell_contradictions(text["simulation"], text["experiments"])
     relatives = species - {text["reference"]}
@@ -81,6 +83,21 @@ def contradictions(text, species):
     for part, names in held_out.items():
         if unused := names - set(text.get("chromosomes", names)):
             yield f"{part}_chromosomes: {', '.join(sorted(unused))} is not in chromosomes"
+
+
+def _cohort_contradictions(plan):
+    cohort = plan["cohort"]
+    if not plan.get("variants", {}).get("experiments"):
+        yield "simulation: a cohort needs variants, and experiments in whose peaks they lie"
+    low, high = cohort["frequency"]
+    if not 0 < low <= high < 1:
+        yield f"simulation: the cohort's frequency is {low} to {high}; two shares, between 0 and 1, the lower one first"
+    for name in ("causal", "heritability", "prevalence"):
+        if not 0 < cohort[name] < 1 and (name, cohort[name]) != ("causal", 1):
+            yield f"simulation: the cohort's {name} is {cohort[name]}; it is a share, above 0 and below 1"
+    for name in ("cases", "controls", "variants", "apart"):
+        if cohort[name] < 1:
+            yield f"simulation: the cohort's {name} is {cohort[name]}; it must be at least 1"
 
 
 def _cell_contradictions(plan, experiments):

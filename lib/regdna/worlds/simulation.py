@@ -12,13 +12,15 @@ from regdna.worlds.assays import true_peaks
 from regdna.worlds.elements import build_classes, draw_bases, lay_out
 from regdna.worlds.evolution import Evolution, Lineage, decay_cpg
 from regdna.worlds.homology import true_chains
+from regdna.worlds.liability import simulate_cohort
 from regdna.worlds.reads import simulate_reads
 from regdna.worlds.single_cells import simulate_cells
-from regdna.worlds.snps import allele_specific_binding, draw_variants
+from regdna.worlds.snps import allele_specific_binding, draw_variants, motif_effects
 from regdna.worlds.writers import (
     chain_name,
     write_cells,
     write_chains,
+    write_cohort,
     write_fasta,
     write_narrowpeak,
     write_reads,
@@ -39,11 +41,13 @@ def simulate(plan, experiments, reference, tree_path, folder):
     (reference coordinates of what is still under selection there, "." and -1 otherwise, and for each species whether
     it is under selection); where the plan has ``reads``, ``reads/<experiment>.bed.gz`` and ``reads/control.bed.gz``;
     where it has ``variants``, ``variants/population.vcf.gz``, ``variants/<experiment>.tsv.gz`` with the reads of both
-    alleles, and ``truth/variants.tsv.gz`` with the effects that were planted; where it has ``cells``, the folder
+    alleles, and ``truth/variants.tsv.gz`` with the effects that were planted; where it has a ``cohort`` as well,
+    ``cohort/genotypes.vcf.gz`` and ``cohort/phenotypes.tsv``, and below ``truth`` what its variants do
+    (``cohort.tsv.gz``) and what its people have inherited (``liability.tsv.gz``); where it has ``cells``, the folder
     ``cells`` with the fragments of single cells (see :func:`regdna.worlds.writers.write_cells`), and below ``truth``
     which factors drive a cell type (``programs.tsv.gz``), where which one is favored (``domains.tsv.gz``) and which
-    regions are open in which type (``accessibility.tsv.gz``). Equal arguments give equal bytes; reads, variants and
-    cells change no other file.
+    regions are open in which type (``accessibility.tsv.gz``). Equal arguments give equal bytes; reads, variants, cohort
+    and cells change no other file.
 
     Parameters
     ----------
@@ -114,16 +118,26 @@ def simulate(plan, experiments, reference, tree_path, folder):
 
 def _write_variants(plan, experiments, bases, peaks, motifs, folder):
     settings, seed = plan["variants"], plan["seed"]
-    variants = draw_variants(settings, seed, bases)
-    write_vcf(folder / "variants" / "population.vcf.gz", variants, {name: len(b) for name, b in bases.items()})
+    variants, lengths = draw_variants(settings, seed, bases), {name: len(codes) for name, codes in bases.items()}
+    write_vcf(folder / "variants" / "population.vcf.gz", variants, lengths)
     bound_by = {experiment["name"]: experiment.get("motif") for experiment in experiments}
-    truth = []
+    truth, changes = [], []
     for name in settings["experiments"]:
         motif = motifs[plan["factors"][bound_by[name]]["motif"]]
         counted, effects = allele_specific_binding(settings, seed, name, variants, peaks[name], bases, motif)
         write_table(folder / "variants" / f"{name}.tsv.gz", counted)
         truth.append(effects)
+        found = motif_effects(settings, variants, peaks[name], bases, motif)
+        changes.append(pd.Series(found.effect, found.variants["id"]))
     write_table(folder / "truth" / "variants.tsv.gz", pd.concat(truth, ignore_index=True))
+    if "cohort" in plan:
+        change = pd.concat(changes).groupby(level=0).sum()  # peaks of two experiments may overlap
+        inside = variants[variants["id"].isin(change.index)]
+        cohort = simulate_cohort(plan["cohort"], seed, inside, change.loc[inside["id"]].to_numpy())
+        log.info("simulated a cohort of %d people at %d variants", len(cohort.people), len(cohort.variants))
+        write_cohort(folder / "cohort", cohort, lengths)
+        write_table(folder / "truth" / "cohort.tsv.gz", cohort.effects)
+        write_table(folder / "truth" / "liability.tsv.gz", cohort.people)
 
 
 def _species(branch, lineage, evolution, reference):

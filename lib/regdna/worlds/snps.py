@@ -1,5 +1,7 @@
 """Single-nucleotide variants of the simulated reference, and how they tilt binding between the two alleles."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -77,6 +79,63 @@ def allele_specific_binding(settings, seed, name, variants, peaks, codes, motif)
         all other causes), in_site (whether the variant lies in the best site of its peak).
     """
     rng = np.random.default_rng([seed, *f"variants {name}".encode()])
+    found = motif_effects(settings, variants, peaks, codes, motif)
+    inside, peak, motif_effect = found.variants, found.peak, found.effect
+    effect = motif_effect + rng.normal(0, settings["other_sd"], len(peak))
+    strength = peaks["signal"].to_numpy() / peaks["signal"].mean()
+    cover = rng.poisson(rng.gamma(4.0, settings["coverage"] * strength[peak] / 4))
+    share = 1 / (1 + 2.0**-effect)
+    precision = 1 / settings["dispersion"] - 1
+    reads = rng.binomial(cover, rng.beta(share * precision, (1 - share) * precision))
+    kept = np.minimum(reads, cover - reads) >= settings["min_reads"]
+    truth = pd.DataFrame(
+        {
+            "experiment": name,
+            "id": inside["id"].to_numpy(),
+            "motif_effect": motif_effect.round(4),
+            "effect": effect.round(4),
+            "in_site": found.in_site,
+        }
+    )
+    counted = _adastra(inside[kept].reset_index(drop=True), cover[kept], reads[kept])
+    return counted, truth[kept].reset_index(drop=True)
+
+
+class MotifEffects(NamedTuple):
+    """What variants do to the binding of a factor in whose peaks they lie.
+
+    Attributes
+    ----------
+    variants : pandas.DataFrame
+        Those inside a peak, in their order.
+    peak : int array, shape (N,)
+        Row of the peak that a variant lies in; of several, the last that begins before it.
+    effect : float array, shape (N,)
+        Log2 of the allelic ratio that the motif causes: the change of log-affinity times ``steepness``.
+    in_site : bool array, shape (N,)
+        Whether the variant lies in the best site of its peak.
+    """
+
+    variants: pd.DataFrame
+    peak: np.ndarray
+    effect: np.ndarray
+    in_site: np.ndarray
+
+
+def motif_effects(settings, variants, peaks, codes, motif):
+    """Work out what the variants inside an experiment's peaks do to binding, as far as the motif goes.
+
+    Parameters
+    ----------
+    settings : dict
+        ``variants`` of a world's ``simulation`` section.
+    variants, peaks, codes, motif
+        As :func:`allele_specific_binding` takes them.
+
+    Returns
+    -------
+    MotifEffects
+    """
     inside, peak = _inside(variants, peaks)
     width = int((peaks["end"] - peaks["start"]).max()) if len(peaks) else len(motif.probabilities)
     windows = [codes[chrom][start : start + width] for chrom, start in zip(peaks["chrom"], peaks["start"])]
@@ -86,26 +145,8 @@ def allele_specific_binding(settings, seed, name, variants, peaks, codes, motif)
     alternative[np.arange(len(at)), at] = inside["alt"]
     affinity, site = log_affinity(windows, motif.probabilities)
     changed, _ = log_affinity(alternative, motif.probabilities)
-    motif_effect = settings["steepness"] * (changed - affinity[peak])
-    effect = motif_effect + rng.normal(0, settings["other_sd"], len(at))
-    strength = peaks["signal"].to_numpy() / peaks["signal"].mean()
-    cover = rng.poisson(rng.gamma(4.0, settings["coverage"] * strength[peak] / 4))
-    share = 1 / (1 + 2.0**-effect)
-    precision = 1 / settings["dispersion"] - 1
-    reads = rng.binomial(cover, rng.beta(share * precision, (1 - share) * precision))
-    kept = np.minimum(reads, cover - reads) >= settings["min_reads"]
     in_site = (at >= site[peak]) & (at < site[peak] + len(motif.probabilities))
-    truth = pd.DataFrame(
-        {
-            "experiment": name,
-            "id": inside["id"].to_numpy(),
-            "motif_effect": motif_effect.round(4),
-            "effect": effect.round(4),
-            "in_site": in_site,
-        }
-    )
-    counted = _adastra(inside[kept].reset_index(drop=True), cover[kept], reads[kept])
-    return counted, truth[kept].reset_index(drop=True)
+    return MotifEffects(inside, peak, settings["steepness"] * (changed - affinity[peak]), in_site)
 
 
 def _inside(variants, peaks):

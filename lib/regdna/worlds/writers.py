@@ -1,5 +1,6 @@
 """The file formats of a world: FASTA with its index, UCSC chains, narrowPeak, reads as BED, VCF, Matrix Market."""
 
+import itertools
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from regdna import ALPHABET
 from regdna.files import atomic, write_bytes, write_table, write_text
 
 LINE = 60  # bases on a FASTA line
+_GENOTYPES = ("0/0", "0/1", "1/1")  # by copies of the alternative allele
 _LETTERS = np.frombuffer(ALPHABET.encode(), np.uint8)
 
 
@@ -129,8 +131,8 @@ def write_reads(path, reads):
     write_text(path, "".join([f"{c}\t{s}\t{e}\t.\t0\t{strand}\n" for c, s, e, strand in rows]))
 
 
-def write_vcf(path, variants, lengths):
-    """Write single-nucleotide variants as VCF 4.3 without genotypes.
+def write_vcf(path, variants, lengths, people=(), dosages=None):
+    """Write single-nucleotide variants as VCF 4.3, with unphased genotypes if there are people.
 
     Parameters
     ----------
@@ -140,12 +142,38 @@ def write_vcf(path, variants, lengths):
         chrom, start (0-based; the file's positions are 1-based), id, ref, alt (codes).
     lengths : dict of str to int
         Chromosome lengths in bases.
+    people : sequence of str
+    dosages : int8 array, shape (N, people), optional
+        Copies of the alternative allele, 0 to 2.
     """
     head = ["##fileformat=VCFv4.3", *(f"##contig=<ID={name},length={size}>" for name, size in lengths.items())]
-    head.append("#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
-    rows = zip(*(variants[column].tolist() for column in ("chrom", "start", "id", "ref", "alt")))
-    lines = [f"{c}\t{s + 1}\t{i}\t{ALPHABET[r]}\t{ALPHABET[a]}\t.\t.\t.\n" for c, s, i, r, a in rows]
+    columns, called = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO"], itertools.repeat("")
+    if len(people):
+        head.append('##FORMAT=<ID=GT,Number=1,Type=String,Description="Genotype">')
+        columns += ["FORMAT", *people]
+        called = ("\t".join(["\tGT", *(_GENOTYPES[dosage] for dosage in row)]) for row in dosages.tolist())
+    head.append("\t".join(columns) + "\n")
+    rows = zip(*(variants[column].tolist() for column in ("chrom", "start", "id", "ref", "alt")), called)
+    lines = [f"{c}\t{s + 1}\t{i}\t{ALPHABET[r]}\t{ALPHABET[a]}\t.\t.\t.{gt}\n" for c, s, i, r, a, gt in rows]
     write_text(path, "\n".join(head) + "".join(lines))
+
+
+def write_cohort(folder, cohort, lengths):
+    """Write a cohort as it would reach one who studies it.
+
+    In the folder: ``genotypes.vcf.gz``, a column for each person, and ``phenotypes.tsv``, a table of person and status
+    (1 case, 0 control).
+
+    Parameters
+    ----------
+    folder : path
+    cohort : regdna.worlds.liability.CohortTruth
+    lengths : dict of str to int
+        Chromosome lengths in bases.
+    """
+    folder, people = Path(folder), cohort.people
+    write_vcf(folder / "genotypes.vcf.gz", cohort.variants, lengths, people["person"].tolist(), cohort.dosages)
+    write_table(folder / "phenotypes.tsv", people[["person", "status"]])
 
 
 def write_cells(folder, cells):
