@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -213,3 +214,13 @@ def test_nothing_that_runs_foreign_code(word):
     for path in [*MODULES.values(), *COMPILED.values(), *(PROJECT / "notebooks").glob("*.ipynb")]:
         text = re.sub(safe.get(word, r"(?!)"), "", path.read_text())
         assert not re.search(rf"(?<![\w.]){re.escape(word)}" if word.endswith("(") else re.escape(word), text), path
+
+
+@pytest.mark.parametrize("world", ["simulated", "yeast"])
+@pytest.mark.parametrize("config", sorted(path.stem for path in (PROJECT / "config").glob("*.yaml")))
+def test_every_config_fits_the_snakefile(config, world):
+    """What each would run can be told; what is missing from one is an error of the Snakefile."""
+    command = [sys.executable, "-m", "snakemake", "--configfile", f"config/{config}.yaml", "--cores", "1", "--nolock"]
+    command += ["--dry-run", "--quiet", "all", "--config", f"world={world}", "--", "book"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

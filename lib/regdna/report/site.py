@@ -24,6 +24,8 @@ NEEDS = {
     "notebooks/10_snp_effects": lambda world: world.with_variants,
     "notebooks/14_cells": lambda world: world.cells_path,
     "notebooks/15_genebert": lambda world: world.cells_path,
+    "notebooks/16_genebert_tasks": lambda world: world.cells_path,
+    "notebooks/17_genebert_ablations": lambda world: world.cells_path,
     "notebooks/16a_disease_risk": lambda world: world.cells_path and world.cohort_path,
 }
 
