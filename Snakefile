@@ -45,6 +45,9 @@ SELF = FINDNA["network"]
 CHANGED = [f"{SELF}-{change}" for change in FINDNA["baselines"]]
 ABLATED = [*FINDNA["pairs"], *(f"w{width}" for width in FINDNA["widths"]), "mnm", "agree", "t"]
 GENEBERT = config["genebert"]
+GENEBERT_SELF, GENEBERT_SEED = GENEBERT["network"], GENEBERT["seeds"][0]
+WITH_CELLS = ["14_cells", "15_genebert", "16_genebert_tasks", "17_genebert_ablations"] if HERE.cells_path else []
+TASKS = FINDNA_TASKS | {f"genebert_{group}": GENEBERT[group] for group in ("tasks", "other_tasks", "tuned_tasks", "ablated_tasks")}
 
 READY = f"data/built/{WORLD}/ready.json"
 RESULTS = f"results/{WORLD}"
@@ -101,6 +104,23 @@ FINDNA_CELLS = {
 }
 
 
+# Chapter 16: probes with all seeds, what has no network with one, and fine-tuning. Chapter 17: networks changed in one thing.
+ABLATIONS = GENEBERT["ablations"]
+NUMBERED = {"types": "types", "batch": "batches", "weight": "weights"}
+CHANGES = [*ABLATIONS["losses"], *ABLATIONS["encoders"]]
+CHANGES += [f"{name}{value:g}" for name in ("types", "batch", "weight") for value in ABLATIONS[NUMBERED[name]]]
+GENEBERT_STARTS = (GENEBERT_SELF, f"{GENEBERT_SELF}-untrained", f"{GENEBERT_SELF}-seq")
+GENEBERT_CELLS = {
+    "16": evaluated([f"probe-{name}" for name in GENEBERT_STARTS], GENEBERT["seeds"], "genebert_tasks")
+    + evaluated(["kmers", "motifs", "cnn"], [GENEBERT_SEED], "genebert_tasks")
+    + (evaluated([*(f"probe-{name}" for name in GENEBERT_STARTS)], GENEBERT["seeds"], "genebert_other_tasks") if GENEBERT["other_tasks"] else [])
+    + (evaluated(["kmers", "motifs", "cnn"], [GENEBERT_SEED], "genebert_other_tasks") if GENEBERT["other_tasks"] else [])
+    + evaluated(["cnn", *(f"tune-{name}" for name in GENEBERT_STARTS)], [GENEBERT_SEED], "genebert_tuned_tasks"),
+    "17": evaluated([f"probe-{GENEBERT_SELF}-{change}" for change in CHANGES], [GENEBERT_SEED], "genebert_ablated_tasks")
+    + evaluated(["kmers", "motifs", *(f"probe-{name}" for name in GENEBERT_STARTS[:2])], [GENEBERT_SEED], "genebert_ablated_tasks"),
+}
+
+
 def parameters(**values):
     return " ".join("-p " + shlex.quote(f"{name}={value}") for name, value in values.items())
 
@@ -142,7 +162,7 @@ rule site:
         f"{PAGES}/01_worlds.ipynb",
         [f"{PAGES}/02_peaks.ipynb"] if SEQUENCED else [],
         f"{PAGES}/03_liftover.ipynb",
-        [f"{PAGES}/{page}.ipynb" for page in ("14_cells", "15_genebert")] if HERE.cells_path else [],
+        [f"{PAGES}/{page}.ipynb" for page in WITH_CELLS],
         [f"{PAGES}/{page}.ipynb" for page in CHAPTER_4],
         [f"{PAGES}/{page}.ipynb" for page in BENCHMARK],
         f"{RESULTS}/metrics.csv",
@@ -233,7 +253,7 @@ rule multimodal:
 
 def network_of(wildcards):
     name = wildcards.method.partition("-")[2]
-    if wildcards.method in ("kmers", "cnn") or name == "dnabert2-mini":
+    if not name or name == "dnabert2-mini":
         return rules.pretrain.output if name else []
     name = name.removesuffix("-untrained").removesuffix("-teacher")
     return f"results/{wildcards.world}/pretrained/{name}-{wildcards.seed}/pretraining.json"
@@ -247,7 +267,7 @@ rule evaluate:
     output:
         touch("results/{world}/evaluated/{method}-{seed}/{group}.made"),
     params:
-        lambda wildcards: " ".join(FINDNA_TASKS[wildcards.group]),
+        lambda wildcards: " ".join(map(shlex.quote, TASKS[wildcards.group])),
     wildcard_constraints:
         seed=r"\d+",
     shell:
@@ -497,14 +517,53 @@ rule chapter_15:
     input:
         expand(
             RESULTS + "/pretrained/{network}-{seed}/pretraining.json",
-            network=[GENEBERT["network"], f"{GENEBERT['network']}-seq"],
-            seed=GENEBERT["seed"],
+            network=[GENEBERT_SELF, f"{GENEBERT_SELF}-seq"],
+            seed=GENEBERT_SEED,
         ),
         source="notebooks/15_genebert.ipynb",
     output:
         f"{PAGES}/15_genebert.ipynb",
     params:
-        parameters(world=WORLD, **GENEBERT),
+        parameters(world=WORLD, network=GENEBERT_SELF, steps=GENEBERT["steps"], seed=GENEBERT_SEED),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_16:
+    input:
+        GENEBERT_CELLS["16"],
+        source="notebooks/16_genebert_tasks.ipynb",
+    output:
+        f"{PAGES}/16_genebert_tasks.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            network=GENEBERT_SELF,
+            steps=GENEBERT["steps"],
+            seeds=GENEBERT["seeds"],
+            tasks=GENEBERT["tasks"],
+            other_tasks=GENEBERT["other_tasks"],
+            tuned_tasks=GENEBERT["tuned_tasks"],
+        ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_17:
+    input:
+        GENEBERT_CELLS["17"],
+        source="notebooks/17_genebert_ablations.ipynb",
+    output:
+        f"{PAGES}/17_genebert_ablations.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            network=GENEBERT_SELF,
+            steps=GENEBERT["steps"],
+            seed=GENEBERT_SEED,
+            tasks=GENEBERT["ablated_tasks"],
+            **ABLATIONS,
+        ),
     shell:
         "regdna run {input.source} -o {output} {params}"
 

@@ -46,6 +46,16 @@ QUICK = {
     "13_findna_ablations": {"steps": 2, "tasks": ["CTCF"], "pairs": ["M+None"], "widths": [], "cost_lengths": [40, 80]},
     "14_cells": {"release": "JASPAR2018"},
     "15_genebert": {"steps": 2},
+    "16_genebert_tasks": {"steps": 2, "tasks": ["TFBS"]},
+    "17_genebert_ablations": {
+        "steps": 2,
+        "tasks": ["TFBS"],
+        "losses": ["mgm"],
+        "types": [4],
+        "encoders": ["swin"],
+        "batches": [16],
+        "weights": [5.0],
+    },
     "20_understanding": {"experiment": "CTCF", **TRAINING},
 }
 COLLECTIONS = {"21_human_ctcf": {"seeds": [0], "steps": 20}}  # notebooks on data without a world

@@ -42,8 +42,11 @@ def test_names():
     assert task_names("mtcdna") == ["MTcDNA/1024", "MTcDNA/4096", "MTcDNA/8192"]
     kinds = Counter(name.split("/")[0] for name in task_names("gue"))
     assert kinds == {"EMP": 10, "prom": 6, "splice": 1, "tf": 5, "mouse": 5, "virus": 1}
-    assert len(set(task_names())) == 39
-    with pytest.raises(ValueError, match="no group of tasks named 'x'; groups: genomic_benchmarks, gue, mtcdna"):
+    assert task_names("human_ctcf") == ["human_ctcf"]
+    assert len(set(task_names())) == 40
+    with pytest.raises(
+        ValueError, match="no group of tasks named 'x'; groups: genomic_benchmarks, gue, human_ctcf, mtcdna"
+    ):
         task_names("x")
     with pytest.raises(ValueError, match=r"no task named 'EMP/H9'; tasks: .*EMP/H3,"):
         open_task("EMP/H9")
@@ -283,6 +286,33 @@ class TestMtcdna:
             open_task("MTcDNA/4096")
 
 
+class TestByChromosome:
+    def place(self, data, **more):
+        bound, unbound = ("".join(f">chr{c}_1\n{letters}\n" for c in range(5, 10)) for letters in ("ACCA", "GTTG"))
+        files = {"pos": bound, "neg": unbound} | more
+        place(data, {f"human_ctcf/CTCF_GM12878_hg19_4000_{kind}.fa": text for kind, text in files.items() if text})
+
+    def test_parts(self, data):
+        self.place(data)
+        task = open_task("human_ctcf")
+        assert task.counts().to_dict("list") == {"unbound": [1, 2, 2], "bound": [1, 2, 2]}
+        part = task.parts["test"]
+        assert {"ACCA"} == set(part.sequences.take(part.labels == 1).strings())
+
+    def test_against_shuffles(self, data):
+        self.place(data)
+        task = open_task("human_ctcf:shuffled")
+        assert task.name == "human_ctcf:shuffled" and task.classes == ("shuffled", "bound")
+        assert {s[0] + s[-1] for s in task.parts["train"].sequences.strings()} == {"AA"}
+        with pytest.raises(ValueError, match="task human_ctcf:x: the negatives are the published ones, or human_ctcf:"):
+            open_task("human_ctcf:x")
+
+    def test_absent(self, data):
+        self.place(data, pos=None)
+        with pytest.raises(FileNotFoundError, match=r"4000_pos\.fa does not exist; fetch https://"):
+            open_task("human_ctcf")
+
+
 class TestFetching:
     def test_what_is_absent_and_has_an_address(self, tmp_path, monkeypatch):
         monkeypatch.setenv("REGDNA_DATA", str(tmp_path))
@@ -294,6 +324,9 @@ class TestFetching:
         for name in ("tf/0", "virus/covid", "demo_human_or_worm", "human_ocr_ensembl", "MTcDNA/1024"):
             benchmarks.fetch_task(name)
         assert asked == [["tf/0/test", "tf/0/train"], [], ["human_ocr_ensembl"], []]
+        asked.clear()
+        benchmarks.fetch_task("human_ctcf:shuffled")
+        assert asked == [["bound", "unbound"]]
 
     def test_unknown(self):
         with pytest.raises(ValueError, match=r"no task named 'tf/9'; tasks: .*EMP/H3"):

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from regdna.data import dna, motif_scan, region_motifs
 from regdna.data.genome import Genome
-from regdna.data.region_motifs import MotifScanner, fit_scaling, scan_regions, score_regions
+from regdna.data.region_motifs import MotifScanner, best_scores, fit_scaling, scan_regions, score_regions
+from regdna.data.sequences import Sequences
 from regdna.worlds.jaspar import Motif, fetch_all
 
 
@@ -68,6 +69,16 @@ def test_a_region_without_a_place_has_the_floor():
     assert best[0, 0] > scanner.floor[0] and best[0, 1] == scanner.floor[1]
     assert (best[1:] == scanner.floor).all()
     assert scanner.scan([])[0].shape == (0, 2)
+
+
+def test_sequences_in_chunks(monkeypatch):
+    scanner = MotifScanner(MOTIFS[:3])
+    rng = np.random.default_rng(2)
+    strings = ["".join(rng.choice(list("ACGTN"), length)) for length in (30, 5, 80, 41, 7)]
+    monkeypatch.setattr(region_motifs, "CHUNK", 2)
+    found = best_scores(scanner, Sequences.of(strings))
+    assert found.tolist() == scanner.scan([dna.encode(string) for string in strings])[0].tolist()
+    assert best_scores(scanner, Sequences.of([])).shape == (0, 3)
 
 
 def test_scores_do_not_depend_on_the_neighbors():

@@ -1,4 +1,6 @@
+from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -7,6 +9,7 @@ from handmade import SIZE, SPLIT, bed, block, handmade_world
 
 from regdna.data import dna, world_tasks
 from regdna.data.genome import Genome
+from regdna.data.tasks import Part
 from regdna.data.world_tasks import open_world_task, world_task_names
 from regdna.files import write_table
 from regdna.worlds.writers import write_fasta
@@ -198,3 +201,36 @@ def test_the_simulated_world(tiny_world):
     for name in ("promoter", "enhancer", "regulatory", "species", "ATAC"):
         task = open_world_task(tiny_world, name)
         assert task.simulated and {len(set(row)) for row in task.counts().to_numpy().tolist()} == {1}
+
+
+def test_driving_sites_against_shuffles(cells_world):
+    truth = {
+        name: pd.read_csv(cells_world.built / "truth" / f"{name}.tsv.gz", sep="\t")
+        for name in ("accessibility", "programs", "sites")
+    }
+    opened, sites = truth["accessibility"], truth["sites"]
+    driving = truth["programs"].loc[truth["programs"]["cell_type"] == "Microglia", "factor"]
+    sites = sites[sites["hg38"] & (sites["kind"] == "enhancer") & sites["motif"].isin(driving)]
+    task = open_world_task(cells_world, "TFBS/Microglia", 100)
+    assert task.classes == ("shuffled", "bound") and "AUROC of 0.500" in task.notes[0]
+    assert world_task_names(cells_world)[-18:-16] == ["TFBS", "TFBS/Astrocytes"]
+    found = set()
+    for split, part in task.parts.items():
+        bound = part.sequences.take(part.labels == 1)
+        for chrom, start in places(cells_world, Part(bound, np.ones(len(bound), int)), "hg38"):
+            assert cells_world.split(chrom) == split
+            here = sites[(sites["chrom"] == chrom) & (sites["start"] >= start) & (sites["end"] <= start + 100)]
+            regions = opened[(opened["chrom"] == chrom) & opened["Microglia"]]
+            regions = {r.name for r in regions.itertuples() for s in here.itertuples() if r.start <= s.start < r.end}
+            assert regions
+            found |= regions
+        assert Counter(map(sorted_pairs, bound.strings())) == Counter(
+            map(sorted_pairs, part.sequences.take(part.labels == 0).strings())
+        )
+    assert len(found) >= task.counts()["bound"].sum() + sum(task.dropped.values()) > 10
+    every = open_world_task(cells_world, "TFBS", 100).counts()["bound"].sum()
+    assert every > task.counts()["bound"].sum()
+
+
+def sorted_pairs(string):
+    return "".join(sorted(a + b for a, b in pairwise(string)))

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regdna.models.kmer_tokenizer import CLS, SEP, UNK, KmerTokenizer, join_regions, tokens_for
+from regdna.models.kmer_tokenizer import CLS, PAD, SEP, UNK, KmerTokenizer, join_regions, join_sequences, tokens_for
 
 
 def spelled(codes, k):
@@ -60,6 +60,19 @@ def test_bad_codes(codes, message):
 def test_bad_k(k):
     with pytest.raises(ValueError, match=f"k is {k}; from 1 to 8"):
         KmerTokenizer(k)
+
+
+def test_sequences_of_any_lengths():
+    tokenizer = KmerTokenizer(3)
+    codes = np.random.default_rng(0).integers(0, 4, (3, 9)).astype(np.uint8)
+    codes[1, 2:] = 4
+    codes[2, 5:] = 4
+    ids = join_sequences(tokenizer, codes, np.array([9, 2, 5]))
+    assert ids.shape == (3, 9)
+    assert ids[0].tolist() == [CLS, *tokenizer.kmers(codes[0]), SEP]
+    assert ids[1].tolist() == [CLS, UNK, SEP, *[PAD] * 6]
+    assert ids[2].tolist() == [CLS, *tokenizer.kmers(codes[2, :5]), SEP, *[PAD] * 4]
+    assert join_sequences(tokenizer, codes[:1, :2], np.array([2])).tolist() == [[CLS, UNK, SEP]]
 
 
 def test_odd_number_of_regions():

@@ -3,7 +3,13 @@ import pytest
 import torch
 
 from regdna.models.findna import FinDNA, FinDNAConfig
-from regdna.models.sequence_classifiers import ConvolutionalClassifier, FinDNAClassifier, letters_of
+from regdna.models.genebert import GeneBERT, GeneBERTConfig
+from regdna.models.sequence_classifiers import (
+    ConvolutionalClassifier,
+    FinDNAClassifier,
+    GeneBERTClassifier,
+    letters_of,
+)
 
 LENGTHS = [2, 40, 24, 1, 90]
 
@@ -11,14 +17,22 @@ LENGTHS = [2, 40, 24, 1, 90]
 def classifiers():
     torch.manual_seed(0)
     encoder = FinDNA(FinDNAConfig(layers=1, track=3, hidden=10, longest=64, projection=7))
-    return {"findna": FinDNAClassifier(encoder, 3).eval(), "cnn": ConvolutionalClassifier(3, filters=16).eval()}
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    small = GeneBERTConfig(k=3, crop=6, regions=2, motifs=2, region_encoder="mlp", max_position_embeddings=60, **sizes)
+    heads = {
+        "findna": FinDNAClassifier(encoder, 3),
+        "cnn": ConvolutionalClassifier(3, filters=16),
+        "genebert": GeneBERTClassifier(GeneBERT(small), 3),
+        "genebert, mean": GeneBERTClassifier(GeneBERT(GeneBERTConfig(**small.to_dict() | {"pooling": "mean"})), 3),
+    }
+    return {kind: model.eval() for kind, model in heads.items()}
 
 
 def codes(lengths=LENGTHS):
     return torch.from_numpy(np.random.default_rng(0).integers(0, 5, sum(lengths)).astype(np.uint8))
 
 
-@pytest.mark.parametrize("kind", ["findna", "cnn"])
+@pytest.mark.parametrize("kind", ["findna", "cnn", "genebert", "genebert, mean"])
 def test_a_batch_is_its_sequences(kind):
     """Of any lengths, shorter than a kernel, too; what stands beside a sequence changes nothing."""
     model, letters = classifiers()[kind], letters_of(codes())

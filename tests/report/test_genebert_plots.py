@@ -46,3 +46,12 @@ def test_masks():
     axes[0].figure.canvas.draw()
     assert axes[0].images[0].get_array().tolist() == [[0, 2, 1, 0]]
     assert axes[1].images[0].get_array().tolist() == [[0, 0, 2, 2]]
+
+
+def test_ablations():
+    changed = {"losses": pd.Series({"mgm": 0.6, "srm": 0.8}), "batch": pd.Series({"batch of 16": 0.7})}
+    ax = genebert_plots.plot_ablations(changed, {"as it is": 0.75, "untrained": 0.65})
+    ax.figure.canvas.draw()
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["mgm", "srm", "batch of 16"]
+    assert [dots.get_offsets().tolist() for dots in ax.collections] == [[[0.6, 0], [0.8, 1]], [[0.7, 3]]]
+    assert [line.get_xdata()[0] for line in ax.lines] == [0.75, 0.65]

@@ -21,5 +21,5 @@ def test_findna():
 
 
 def test_an_unknown_paper():
-    with pytest.raises(ValueError, match="no published numbers named 'x'; there are dnabert2, findna"):
+    with pytest.raises(ValueError, match="no published numbers named 'x'; there are dnabert2, findna, genebert"):
         published("x")

@@ -7,7 +7,7 @@ from regdna.models.findna import FinDNA, FinDNAConfig
 from regdna.models.genebert import GeneBERT, GeneBERTConfig
 from regdna.models.kmer_tokenizer import KmerTokenizer
 from regdna.models.sequence_classifiers import letters_of
-from regdna.training.embedding import batches_of_letters, embed, embed_runs
+from regdna.training.embedding import batches_of_letters, embed, embed_kmers, embed_runs
 
 LENGTHS = [2, 300, 5, 8192, 1000, 77, 1]
 
@@ -76,3 +76,25 @@ def test_runs(pooling):
             vectors = network.bert(ids, token_type_ids=types).last_hidden_state[0]
         wanted = vectors[0] if pooling == "cls" else vectors[[*range(1, 9), *range(10, 18)]].mean(0)
         np.testing.assert_allclose(embedded[row], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["cls", "mean"])
+def test_kmers(pooling):
+    """Sequences of any lengths in one batch, more k-mers than positions among them, as one by one."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    config = GeneBERTConfig(
+        k=3, crop=6, regions=4, motifs=2, region_encoder="mlp", max_position_embeddings=20, pooling=pooling, **sizes
+    )
+    network = GeneBERT(config)
+    letters = np.random.default_rng(0).choice(list("ACGTN"), 400)
+    sequences = Sequences.of(["".join(letters[:length]) for length in (40, 3, 1, 400, 12)])
+    embedded = embed_kmers(network, sequences)
+    assert embedded.shape == (5, 8) and embedded.dtype == np.float32
+    for row in range(5):
+        np.testing.assert_allclose(embed_kmers(network, sequences.take([row]))[0], embedded[row], atol=1e-5)
+    kmers = KmerTokenizer(3).kmers(sequences.padded()[0][4, :12])
+    with torch.no_grad():
+        vectors = network.bert(torch.tensor([[2, *kmers, 3]])).last_hidden_state[0]
+    np.testing.assert_allclose(embedded[4], vectors[0] if pooling == "cls" else vectors[1:-1].mean(0), atol=1e-5)
+    assert embed_kmers(network, sequences.take([])).shape == (0, 8)

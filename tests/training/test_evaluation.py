@@ -4,13 +4,20 @@ import numpy as np
 import pytest
 
 from regdna.models.findna import FinDNAConfig
+from regdna.models.genebert import GeneBERTConfig
 from regdna.training import evaluation as module
 from regdna.training.distill import Distillation, distill
 from regdna.training.evaluation import COLUMNS, Evaluation
 from regdna.training.finetune import FineTuning
+from regdna.training.multimodal import Multimodal, pretrain_multimodal
 from regdna.worlds.collections import collection_names
 
 SMALL = Distillation(FinDNAConfig(layers=1, track=2, hidden=8, longest=74), steps=3, batch_size=4, windows=40, width=64)
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+GENEBERT = GeneBERTConfig(
+    k=3, crop=8, regions=4, max_position_embeddings=32, region_encoder="mlp", region_sizes={"hidden": 8}, **SIZES
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +86,7 @@ def test_another_network_of_the_name(evaluation, tiny_world, results):
 
 
 def test_bad_input(evaluation, tiny_world, results):
-    with pytest.raises(ValueError, match="no method named 'svm'; methods: kmers, cnn, probe-NETWORK"):
+    with pytest.raises(ValueError, match="no method named 'svm'; methods: kmers, motifs, cnn, probe-NETWORK"):
         evaluation.run("svm")
     with pytest.raises(
         FileNotFoundError, match=r"findna-mini-2 holds .*regdna pretrain tiny --model findna-mini --seed 2"
@@ -88,3 +95,15 @@ def test_bad_input(evaluation, tiny_world, results):
     with pytest.raises(ValueError, match="no task named 'EMP/H9'"):
         Evaluation(tiny_world, ["EMP/H9"], results)
     assert "gue" in collection_names() and np.isfinite(evaluation.run("kmers", 0)["mcc"]).all()
+
+
+def test_genebert_and_the_motifs(cells_world, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TUNE_PLAN", FineTuning(epochs=1))
+    plan = Multimodal(GENEBERT, steps=9, batch_size=8, stride=4, learning_rate=0.02, warm_up=0.1)
+    pretrain_multimodal(cells_world, tmp_path / "pretrained" / "genebert-mini-seq-1", plan, 1)
+    evaluation = Evaluation(cells_world, ["TFBS"], tmp_path)
+    methods = ("probe-genebert-mini-seq", "probe-genebert-mini-seq-untrained", "tune-genebert-mini-seq", "motifs")
+    areas = [evaluation.run(method, 1)["auroc"].item() for method in methods]
+    assert len(set(areas)) == 4 and 0.6 < areas[-1] <= 1  # the sites are of these motifs
+    with pytest.raises(ValueError, match="no network named 'bert'; networks: findna, genebert, their variants"):
+        evaluation.run("probe-bert", 1)

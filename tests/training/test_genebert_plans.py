@@ -38,15 +38,37 @@ def test_changes():
     assert other.network.region_encoder == "vit" and other.region_weights is None and other.steps == 7
 
 
+def test_changes_with_a_number():
+    plan = genebert_plan(f"{MINI}-batch16-weight0.05-types4")
+    assert (plan.batch_size, plan.matching_weight, plan.trained_types) == (16, 0.05, 4)
+    for name in (f"{MINI}-swin-image64", f"{MINI}-image64-swin"):
+        network = genebert_plan(name).network
+        assert (network.region_image, network.image_size) == ("resize", 64)
+        assert network.region_sizes["embed_dim"] == 24 and network.region_sizes["window_size"] == 4
+    paper = genebert_plan("genebert-image384")
+    assert paper.network.image_size == 384 and not paper.network.region_sizes and paper.region_weights
+
+
 @pytest.mark.parametrize("encoder", ["swin", "vit", "deit", "cvt", "mlp"])
 @pytest.mark.parametrize("base", ["genebert", MINI])
 def test_every_encoder_can_be_built(base, encoder):
     with torch.device("meta"):
         GeneBERT(genebert_plan(f"{base}-{encoder}").network)
+        GeneBERT(genebert_plan(f"{base}-{encoder}-image{64 if base == MINI else 384}").network)
 
 
 @pytest.mark.parametrize(
-    "name", ["genebert-midi", "findna", "genebert-mini-", "genebert-mini-sequence", "genebertmini", "genebert-minis"]
+    "name",
+    [
+        "genebert-midi",
+        "findna",
+        "genebert-mini-",
+        "genebert-mini-sequence",
+        "genebertmini",
+        "genebert-minis",
+        "genebert-batch",
+        "genebert-types2.5",
+    ],
 )
 def test_unknown(name):
     with pytest.raises(ValueError, match=f"no network named '{name}'"):

@@ -55,6 +55,13 @@ class TestClassScores:
         assert scores["accuracy"] == 0.75 and scores["auroc"] == 1
         assert scores["mcc"] == pytest.approx((1 * 2 - 1 * 0) / np.sqrt(2 * 1 * 3 * 2))
         assert scores["f1"] == pytest.approx((2 / 3 + 4 / 5) / 2)
+        assert scores["precision"] == pytest.approx((1 / 2 + 1) / 2)
+        assert scores["recall"] == pytest.approx((1 + 2 / 3) / 2)
+
+    def test_one_class_for_all(self):
+        """The collapsed rows of GeneBERT's Table 1: precision .250 and recall .500 of balanced classes."""
+        scores = class_scores([0, 1, 0, 1], [[0.9, 0.1]] * 4)
+        assert (scores["precision"], scores["recall"], scores["mcc"]) == (0.25, 0.5, 0)
 
     def test_three_classes(self):
         perfect = class_scores([0, 1, 2], np.eye(3))

@@ -238,11 +238,29 @@ def test_published_weights_of_the_region_encoder(cells_world, tmp_path):
         ({"masked": 0}, "masked 0 is no share of k-mers"),
         ({"masked_later": 1.0}, "masked_later 1.0 is no share"),
         ({"matching_weight": -1.0}, "matching_weight -1.0: at least 0"),
+        ({"trained_types": 0}, "trained_types 0: at least 1 cell type"),
     ],
 )
 def test_bad_plan(changes, message):
     with pytest.raises(ValueError, match=message):
         replace(SMALL, **changes)
+
+
+def test_trained_on_some_cell_types_only(made, cells_world, tmp_path, monkeypatch):
+    drawn, draw = [], module.draw_batch
+
+    def spy(examples, pairs, places, *more):
+        if pairs is examples.parts["train"]:
+            drawn.extend(pairs.cell_type[places])
+        return draw(examples, pairs, places, *more)
+
+    monkeypatch.setattr(module, "draw_batch", spy)
+    some = pretrain_multimodal(cells_world, tmp_path / "some", replace(SMALL, trained_types=2))
+    assert set(drawn) == {0, 1} and len(drawn) == SMALL.steps * SMALL.batch_size
+    assert some.provenance["cell_types"] == made.provenance["cell_types"][:2]
+    here, there = some.provenance["runs"], made.provenance["runs"]
+    assert 0 < here["train"] < there["train"] and here["validation"] == there["validation"]
+    assert some.history["held_out_mgm"][0] == made.history["held_out_mgm"][0]  # of all types, at the start
 
 
 def test_what_does_not_fit(cells_world, tiny_world, tmp_path):

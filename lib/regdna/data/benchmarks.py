@@ -1,4 +1,4 @@
-"""Published classification tasks by name: GUE, Genomic Benchmarks and MTcDNA."""
+"""Published classification tasks by name: GUE, Genomic Benchmarks, MTcDNA, and CTCF in human cells."""
 
 import re
 import zipfile
@@ -11,7 +11,9 @@ import pandas as pd
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 from sklearn.model_selection import train_test_split
 
+from regdna.data.sequence_sets import read_labelled_fasta
 from regdna.data.sequences import Sequences
+from regdna.data.shuffles import SHUFFLED, against_shuffles
 from regdna.data.tasks import Part, Task, overlap_notes
 from regdna.worlds.collections import collection_names, open_collection
 from regdna.worlds.downloads import download
@@ -26,7 +28,7 @@ def task_names(group=None):
     Parameters
     ----------
     group : str, optional
-        ``gue``, ``genomic_benchmarks`` or ``mtcdna``; all by default.
+        ``gue``, ``genomic_benchmarks``, ``mtcdna`` or ``human_ctcf``; all by default.
 
     Returns
     -------
@@ -47,6 +49,10 @@ def open_task(name):
       turtles: those of more than 5000 bases, cut to the first so many; 60 % for training, 20 % each for validation and
       test, drawn as their code does it (``train_test_split`` of scikit-learn, twice, seed 1). Their code fills the
       shorter ones with N; here they stay short.
+    * ``human_ctcf``: windows of 201 bases that CTCF binds in GM12878 cells, and others; parts by chromosome.
+
+    With ``:shuffled`` behind its name, such as ``tf/0:shuffled``, a task of two classes has dinucleotide shuffles of
+    its positives for negatives; see :func:`regdna.data.shuffles.against_shuffles`.
 
     Parameters
     ----------
@@ -64,10 +70,11 @@ def open_task(name):
     FileNotFoundError
         If a file is absent; the message says where to get it and where to put it.
     """
+    name, _, negatives = name.partition(":")
     collection = _collection(name)
     described = collection.tasks[name]
     parts, notes, dropped = _READERS[collection.name](collection, name, described)
-    return Task(
+    task = Task(
         name=name,
         group=collection.name,
         title=described["title"],
@@ -77,17 +84,22 @@ def open_task(name):
         notes=notes + overlap_notes(parts),
         dropped=dropped,
     )
+    if negatives not in ("", SHUFFLED):
+        raise ValueError(f"task {name}:{negatives}: the negatives are the published ones, or {name}:{SHUFFLED}")
+    return against_shuffles(task) if negatives else task
 
 
 def fetch_task(name):
     """Download the files of a task that are not there, where they have an address; see :func:`open_task` for errors."""
+    name = name.partition(":")[0]
     collection = _collection(name)
     if name in collection.sources and (collection.downloaded / name).is_dir():
         return  # an archive that somebody has unpacked
+    own = collection.tasks[name].get("files", ())
     wanted = {
         part: source
         for part, source in collection.sources.items()
-        if f"{part}/".startswith(f"{name}/") and not collection.path(part).exists()
+        if (part in own or f"{part}/".startswith(f"{name}/")) and not collection.path(part).exists()
     }
     download(replace(collection, sources=wanted))
 
@@ -222,4 +234,25 @@ def _read_mtcdna(collection, name, described):
     return parts, notes, {f"cDNA of {LEAST_CDNA} bases or fewer": dropped}
 
 
-_READERS = {"gue": _read_gue, "genomic_benchmarks": _read_genomic_benchmark, "mtcdna": _read_mtcdna}
+def _read_by_chromosome(collection, name, described):
+    files = [collection.path(part) for part in described["files"]]
+    for path in files:
+        if not path.exists():
+            raise collection.absence(path.name)
+    both = read_labelled_fasta(*reversed(files))
+    split = np.full(len(both.labels), "train", object)
+    for part, chromosomes in described["chromosomes"].items():
+        split[np.isin(both.chrom.astype(str), chromosomes)] = part
+    parts = {}
+    for part in SPLIT_FILES:
+        here = split == part
+        parts[part] = Part(Sequences.of_rows(both.codes[here]), both.labels[here].astype(np.int64))
+    return parts, (), {}
+
+
+_READERS = {
+    "gue": _read_gue,
+    "genomic_benchmarks": _read_genomic_benchmark,
+    "mtcdna": _read_mtcdna,
+    "human_ctcf": _read_by_chromosome,
+}

@@ -127,6 +127,26 @@ class _Block(NamedTuple):
     threshold: np.ndarray
 
 
+def best_scores(scanner, sequences):
+    """Score sequences that are not in a genome, some hundred at a time.
+
+    Parameters
+    ----------
+    scanner : MotifScanner
+    sequences : regdna.data.sequences.Sequences
+
+    Returns
+    -------
+    float32 array, shape (N, M)
+        As ``best`` of :meth:`MotifScanner.scan`.
+    """
+    found = np.empty((len(sequences), len(scanner.motifs)), np.float32)
+    for first in range(0, len(sequences), CHUNK):
+        some = sequences.take(slice(first, first + CHUNK))
+        found[first : first + CHUNK], _ = scanner.scan(np.split(some.codes, some.starts[1:]))
+    return found
+
+
 def scan_regions(genome, regions, scanner):
     """Scan regions of a genome, some hundred at a time.
 

@@ -13,11 +13,13 @@ from regdna.data.genome import Genome
 from regdna.data.intervals import touched
 from regdna.data.peaks import read_peaks, widen
 from regdna.data.sequences import Sequences
+from regdna.data.shuffles import SHUFFLED, dinucleotide_shuffles
 from regdna.data.tasks import Part, Task, overlap_notes
 from regdna.worlds.catalogue import SPLITS
 
 KINDS = ("promoter", "enhancer", "insulator")
 MOST = 2000  # windows of a class in a part: enough to train a probe, and few enough for a classroom
+BINDING = "TFBS"
 CANDIDATES = 20  # places looked at for each window that is wanted, so that GC content can be matched
 
 
@@ -31,9 +33,13 @@ def world_task_names(world):
     Returns
     -------
     list of str
-        Where the world is simulated, ``promoter``, ``enhancer`` and ``regulatory``; ``species``; the experiments.
+        Where the world is simulated, ``promoter``, ``enhancer`` and ``regulatory``; ``species``; the experiments; and,
+        where it has simulated cells, ``TFBS``, and ``TFBS/`` with the name of each of their types.
     """
-    return [*((*KINDS[:2], "regulatory") if world.simulated else ()), "species", *world.experiments]
+    planted = (*KINDS[:2], "regulatory") if world.simulated else ()
+    cells = world.description.get("simulation", {}).get("cells", {}).get("types", ())
+    binding = [BINDING, *(f"{BINDING}/{cell_type}" for cell_type in cells)] if cells else []
+    return [*planted, "species", *world.experiments, *binding]
 
 
 def open_world_task(world, name, width=500, seed=0):
@@ -44,6 +50,9 @@ def open_world_task(world, name, width=500, seed=0):
     * ``regulatory``: promoter, enhancer or insulator, as in ``human_ensembl_regulatory`` of Genomic Benchmarks.
     * ``species``: windows of the reference against those of its most distant relative, as in ``demo_human_or_worm``.
     * the name of an experiment, such as ``H3K4me3``: windows with one of its peaks, against windows that none touches.
+    * ``TFBS/`` and a cell type: windows with a site of a factor that drives the type, one from each region with such
+      a site that the simulation opened in it, against their dinucleotide shuffles
+      (:mod:`regdna.data.shuffles`), as the binding sites of Mo et al. 2021. ``TFBS`` alone: of any type.
 
     Parts are those of the world's split by chromosome; a chromosome of a relative is in the part that most of its
     aligned bases are aligned to. An element or a peak lies anywhere in its window, whole if it is shorter; a longer one
@@ -54,7 +63,7 @@ def open_world_task(world, name, width=500, seed=0):
     a peak, or against one of the reference, is that of the nearest GC content among 20 times as many, none taken twice.
     Where the genome has none that is near, as for promoters of the simulated world, which are richer than any of its
     isochores, a difference remains; a note says how well GC content alone separates the classes of the test part. The
-    classes of ``regulatory`` are not matched, as those of its model are not.
+    classes of ``regulatory`` are not matched, as those of its model are not, and shuffles need not be.
 
     Parameters
     ----------
@@ -98,6 +107,12 @@ def open_world_task(world, name, width=500, seed=0):
         classes, wanted = KINDS, _elements(world, KINDS)
         for split in SPLITS:
             parts[split] = [ours.around(split, wanted[wanted["kind"] == kind], dropped) for kind in KINDS]
+    elif name.partition("/")[0] == BINDING:
+        classes, wanted = (SHUFFLED, "bound"), _driving_sites(world, name.partition("/")[2])
+        for split in SPLITS:
+            windows = ours.around(split, wanted, dropped)
+            shuffled = dinucleotide_shuffles(Sequences.of_rows(windows), seed)
+            parts[split] = [shuffled.codes.reshape(windows.shape), windows]
     else:
         classes = "background", name
         taken = _elements(world) if name in KINDS else _peaks(world, name, reference)
@@ -108,7 +123,7 @@ def open_world_task(world, name, width=500, seed=0):
     parts = {split: _balanced(world, name, split, dict(zip(classes, codes)), rng) for split, codes in parts.items()}
     if wanted is not None:
         dropped["on no chromosome of the world's split"] = int((~wanted["chrom"].isin(splits)).sum())
-        real = [label for label, kind in enumerate(classes) if kind != "background"]
+        real = [label for label, kind in enumerate(classes) if kind not in ("background", SHUFFLED)]
         used = sum(int(np.isin(part.labels, real).sum()) for part in parts.values())
         dropped["more than another class has, or than 2000"] = len(wanted) - dropped.total() - used
     return Task(
@@ -213,6 +228,27 @@ def _elements(world, kinds=None):
     elements = pd.read_csv(world.built / "truth" / "elements.tsv.gz", sep="\t", keep_default_na=False)
     elements = elements.loc[elements[world.reference] & (elements["start"] >= 0), ["kind", "chrom", "start", "end"]]
     return elements if kinds is None else elements[elements["kind"].isin(kinds)]
+
+
+def _driving_sites(world, cell_type):
+    """A site of a driving factor in each region that has one and is open in a cell type, or in any if none is named."""
+    truth = {
+        name: pd.read_csv(world.built / "truth" / f"{name}.tsv.gz", sep="\t", keep_default_na=False)
+        for name in ("accessibility", "programs", "sites")
+    }
+    sites, found = truth["sites"], []
+    # As the simulation counts them: under selection, in enhancers.
+    sites = sites[sites[world.reference] & (sites["start"] >= 0) & (sites["kind"] == "enhancer")]
+    for name, driving in truth["programs"].groupby("cell_type", sort=False)["factor"]:
+        if cell_type in ("", name):
+            opened = truth["accessibility"].loc[truth["accessibility"][name], ["chrom", "start", "end"]]
+            both = sites.loc[sites["motif"].isin(driving), ["chrom", "start", "end"]].merge(
+                opened.reset_index(names="region"), on="chrom", suffixes=("", "_of_region")
+            )
+            inside = (both["start"] >= both["start_of_region"]) & (both["end"] <= both["end_of_region"])
+            found.append(both[inside])
+    found = pd.concat(found).sort_values(["region", "start"]).drop_duplicates("region")
+    return found[["chrom", "start", "end"]]
 
 
 def _peaks(world, experiment, genome):

@@ -117,6 +117,33 @@ def join_regions(kmers):
     return Segments(ids, np.broadcast_to(np.arange(ids.shape[1]) > first.shape[1] + 1, ids.shape).astype(np.int64))
 
 
+def join_sequences(tokenizer, codes, lengths):
+    """Make an example of each sequence: [CLS] k-mers [SEP].
+
+    Parameters
+    ----------
+    tokenizer : KmerTokenizer
+    codes : uint8 array, shape (B, L)
+        Filled with N on the right.
+    lengths : int array, shape (B,)
+        Bases of each; of fewer than k, one k-mer that holds N.
+
+    Returns
+    -------
+    int64 array, shape (B, T)
+        [PAD] behind the shorter ones.
+    """
+    short = max(tokenizer.k - codes.shape[1], 0)
+    codes = np.pad(codes, ((0, 0), (0, short)), constant_values=_BASES)
+    number = np.maximum(np.asarray(lengths) - tokenizer.k + 1, 1)
+    ids = np.full((len(codes), codes.shape[1] - tokenizer.k + 3), PAD, np.int64)
+    ids[:, 0] = CLS
+    inside = np.arange(ids.shape[1] - 2) < number[:, None]
+    ids[:, 1:-1][inside] = tokenizer.kmers(codes)[inside]
+    ids[np.arange(len(codes)), number + 1] = SEP
+    return ids
+
+
 def tokens_for(regions, crop, k):
     """Count the tokens of an example: ``regions * (crop - k + 1) + 3``; 503 for 10 regions of 55 bases and k = 6."""
     return regions * (crop - k + 1) + 3

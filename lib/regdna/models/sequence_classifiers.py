@@ -1,6 +1,6 @@
-"""Classifiers of whole sequences: a head on FinDNA, and a convolutional network to compare with.
+"""Classifiers of whole sequences: a head on FinDNA or GeneBERT, and a convolutional network to compare with.
 
-Both take what FinDNA takes, rows of letters end to end, and give one logit for each class. Letters: T letters of all
+All take what FinDNA takes, rows of letters end to end, and give one logit for each class. Letters: T letters of all
 sequences together, B sequences, K classes.
 """
 
@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from regdna.models.findna import LETTERS
+from regdna.models.kmer_tokenizer import KmerTokenizer, join_sequences
 from regdna.models.packed import mean_over, pad
 
 
@@ -30,6 +31,30 @@ class FinDNAClassifier(nn.Module):
     def forward(self, letters, lengths):
         """Classify; float (T, 5) and int64 (B,) to (B, K)."""
         return self.head(mean_over(self.encoder(letters, lengths).letters, lengths))
+
+
+class GeneBERTClassifier(nn.Module):
+    """A linear layer on the sequence half of a GeneBERT: its E_seq, [CLS] or the mean of the k-mers, as it was trained.
+
+    Parameters
+    ----------
+    encoder : regdna.models.genebert.GeneBERT
+        All weights of its ``bert`` are trained; what belongs to the matrices is not used.
+    classes : int
+    """
+
+    def __init__(self, encoder, classes):
+        super().__init__()
+        self.encoder = encoder
+        self.tokenizer = KmerTokenizer(encoder.config.k)
+        self.head = nn.Linear(encoder.config.hidden_size, classes)
+
+    def forward(self, letters, lengths):
+        """Classify; float (T, 5) and int64 (B,) to (B, K)."""
+        rows, inside = pad(letters, lengths)
+        codes = rows.argmax(-1).masked_fill(~inside, LETTERS - 1).to(torch.uint8).cpu().numpy()
+        ids = torch.from_numpy(join_sequences(self.tokenizer, codes, lengths.cpu().numpy()))
+        return self.head(self.encoder(ids.to(letters.device)).sequences)
 
 
 class ConvolutionalClassifier(nn.Module):

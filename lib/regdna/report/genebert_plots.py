@@ -73,3 +73,29 @@ def plot_masks(kmers, views, labels, axes=None):
         ax.tick_params(length=0)
     np.atleast_1d(axes)[-1].set_xlabel("k-mer (white: seen, pale: chosen but left as it is, red: masked)")
     return axes
+
+
+def plot_ablations(changed, lines, ax=None):
+    """Draw the scores of networks that were changed in one thing, in groups.
+
+    Parameters
+    ----------
+    changed : dict of str to pandas.Series
+        By group: scores by the name of the change.
+    lines : dict of str to float
+        Scores to hold them against, by name; the first is drawn strongest.
+    """
+    rows = sum(map(len, changed.values())) + len(changed)
+    ax = plt.subplots(figsize=(7, 0.3 * rows + 0.8))[1] if ax is None else ax
+    place, ticks = 0, {}
+    for color, (group, scores) in zip(sns.color_palette("deep"), changed.items()):
+        here = place + np.arange(len(scores))
+        ax.scatter(scores, here, color=color, label=group, zorder=3)
+        ticks |= dict(zip(here, scores.index))
+        place = here[-1] + 2  # a gap between groups
+    for (name, score), color in zip(lines.items(), ("#333333", "#8c8c8c")):
+        ax.axvline(score, ls="--", lw=1, color=color, label=name)
+    ax.set(yticks=list(ticks), yticklabels=list(ticks.values()), xlabel="mean AUROC of the probes")
+    ax.invert_yaxis()
+    ax.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax

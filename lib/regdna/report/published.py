@@ -15,13 +15,14 @@ def published(paper):
     Parameters
     ----------
     paper : str
-        ``findna`` (Yu et al. 2024) or ``dnabert2`` (Zhou et al. 2024).
+        ``findna`` (Yu et al. 2024), ``dnabert2`` (Zhou et al. 2024) or ``genebert`` (Mo et al. 2021).
 
     Returns
     -------
     pandas.DataFrame
         Columns table (str, its number in the paper), task, model, metric, value (float, in the paper's unit: percent
-        for accuracy, MCC and F1) and source. ``not noted`` where the source of the number does not say.
+        for accuracy, MCC and F1 of FinDNA and DNABERT-2) and source. ``not noted`` where the source of the number does
+        not say.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 import pandas as pd
 from scipy.stats import wilcoxon
 
-ONE_SEED = ("kmers", "probe-dnabert2-mini")  # nothing in them is random but the sequences held back
+ONE_SEED = ("kmers", "motifs", "probe-dnabert2-mini")  # nothing in them is random but the sequences held back
 
 
 def score_table(evaluation, methods, seeds):

@@ -6,7 +6,7 @@ import torch
 from regdna.models.dna_tokenizer import DNATokenizer
 from regdna.models.dnabert2 import DNABERT2Model
 from regdna.models.dnabert2_checkpoint import load_published, published_folder
-from regdna.models.kmer_tokenizer import KmerTokenizer, join_regions
+from regdna.models.kmer_tokenizer import KmerTokenizer, join_regions, join_sequences
 from regdna.models.packed import max_over, mean_over
 from regdna.models.sequence_classifiers import letters_of
 from regdna.training.ordered_trainer import padded_batch, this_process
@@ -108,6 +108,30 @@ def embed_runs(model, codes):
         segments = join_regions(tokenizer.kmers(codes[at : at + RUNS_AT_ONCE]))
         ids, types = (torch.from_numpy(each).to(device) for each in segments)
         embedded[at : at + RUNS_AT_ONCE] = model(ids, token_type_ids=types).sequences.float().cpu().numpy()
+    return embedded
+
+
+@torch.no_grad()
+def embed_kmers(model, sequences):
+    """Embed sequences by a GeneBERT: its E_seq, [CLS] or the mean of the k-mers, as it was trained.
+
+    Parameters
+    ----------
+    model : regdna.models.genebert.GeneBERT
+    sequences : regdna.data.sequences.Sequences
+        Of any lengths, each one segment; those of like length go through the network together.
+
+    Returns
+    -------
+    float32 array, shape (N, H)
+    """
+    device = this_process().device
+    model.to(device).eval()
+    tokenizer = KmerTokenizer(model.config.k)
+    embedded = np.empty((len(sequences), model.config.hidden_size), np.float32)
+    for rows in batches_of_letters(sequences.lengths, np.argsort(sequences.lengths, kind="stable")):
+        ids = torch.from_numpy(join_sequences(tokenizer, *sequences.take(rows).padded())).to(device)
+        embedded[rows] = model(ids).sequences.float().cpu().numpy()
     return embedded
 
 

@@ -4,12 +4,14 @@ Methods
 -------
 ``kmers``
     Linear probe of 4-mer frequencies: what needs no network at all.
+``motifs``
+    Linear probe of the best score of each vertebrate matrix of JASPAR 2018: what GeneBERT's region encoder is shown.
 ``cnn``
     A convolutional network trained on the task alone.
 ``probe-NETWORK``
     Linear probe of a frozen network that was pretrained with the seed: the student of one of
-    :mod:`regdna.training.findna_plans`, or ``dnabert2-mini``. With ``-teacher`` behind it the teacher, with
-    ``-untrained`` the same network before its first step.
+    :mod:`regdna.training.findna_plans`, one of :mod:`regdna.training.genebert_plans`, or ``dnabert2-mini``. With
+    ``-teacher`` behind it a FinDNA's teacher, with ``-untrained`` the same network before its first step.
 ``tune-NETWORK``
     Fine-tuning of the same, with all weights.
 """
@@ -17,7 +19,10 @@ Methods
 import hashlib
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -25,21 +30,26 @@ import torch
 from regdna import __version__
 from regdna.data.benchmarks import fetch_task, open_task
 from regdna.data.kmers import kmer_frequencies
+from regdna.data.region_motifs import MotifScanner, best_scores
 from regdna.data.world_tasks import open_world_task, world_task_names
 from regdna.files import alone, write_text
 from regdna.models.findna import FinDNA
-from regdna.models.sequence_classifiers import ConvolutionalClassifier, FinDNAClassifier
+from regdna.models.genebert import GeneBERT
+from regdna.models.sequence_classifiers import ConvolutionalClassifier, FinDNAClassifier, GeneBERTClassifier
 from regdna.training.architectures import MINI as DNABERT2_MINI
-from regdna.training.embedding import embed, embed_tokens
+from regdna.training.embedding import embed, embed_kmers, embed_tokens
 from regdna.training.finetune import FineTuning, fine_tune
 from regdna.training.ordered_trainer import undisturbed
 from regdna.training.pretrained import read_pretrained
 from regdna.training.probe import linear_probe
+from regdna.worlds.jaspar import fetch_all
 
-COLUMNS = ("task", "group", "metric", "method", "seed", "train", "test", "mcc", "accuracy", "f1", "auroc", "seconds")
-WEIGHTS = ("teacher", "untrained")  # beside the student
+SCORES = ("mcc", "accuracy", "f1", "precision", "recall", "auroc")
+COLUMNS = ("task", "group", "metric", "method", "seed", "train", "test", *SCORES, "seconds")
+WEIGHTS = ("teacher", "untrained")  # beside what a pretraining is for
 WIDTH = 250  # bases of a window of a world's own tasks
 K = 4
+RELEASE = "JASPAR2018"  # as GeneBERT's
 CNN_PLAN = FineTuning(epochs=10, learning_rate=3e-3, weight_decay=0.01)
 TUNE_PLAN = FineTuning(epochs=3)
 
@@ -118,15 +128,19 @@ class Evaluation:
 
     def _network(self, method, seed):
         """What is done, and where the network lies that it is done with; None for a method without one."""
-        if method in ("kmers", "cnn"):
+        if method in ALONE:
             return method, None
         kind, _, name = method.partition("-")
         if kind not in ("probe", "tune") or not name:
-            raise ValueError(f"no method named {method!r}; methods: kmers, cnn, probe-NETWORK, tune-NETWORK")
+            raise ValueError(f"no method named {method!r}; methods: {', '.join(ALONE)}, probe-NETWORK, tune-NETWORK")
         if name == DNABERT2_MINI:
             return "probe-tokens", self._found(self.results / "pretrained" / name, name, seed)
-        network, _, weights = name.rpartition("-") if name.endswith(WEIGHTS) else (name, "", "student")
-        return kind, self._found(self.results / "pretrained" / f"{network}-{seed}", network, seed) / weights
+        network, _, weights = name.rpartition("-") if name.endswith(WEIGHTS) else (name, "", "")
+        family = network.partition("-")[0]
+        if family not in FAMILIES:
+            raise ValueError(f"no network named {network!r}; networks: {', '.join(FAMILIES)}, their variants")
+        folder = self._found(self.results / "pretrained" / f"{network}-{seed}", network, seed)
+        return f"{kind}-{family}", folder / (weights or FAMILIES[family].trained)
 
     def _found(self, folder, network, seed):
         if not (folder / "pretraining.json").exists():
@@ -143,21 +157,42 @@ def _cnn(task, folder, seed):
     return _tuned(task, lambda: ConvolutionalClassifier(len(task.classes)), CNN_PLAN, seed)
 
 
-def _probe(task, folder, seed):
-    with undisturbed():  # no bar for the weights
-        model = FinDNA.from_pretrained(folder)
-    return _probed(task, lambda sequences: embed(model, sequences), seed)
+def _motifs(task, folder, seed):
+    scanner = MotifScanner(fetch_all(RELEASE))
+    return _probed(task, lambda sequences: best_scores(scanner, sequences), seed)
 
 
 def _probe_tokens(task, folder, seed):
     return _probed(task, lambda sequences: embed_tokens(folder, sequences), seed)
 
 
-def _tune(task, folder, seed):
-    return _tuned(task, lambda: FinDNAClassifier(FinDNA.from_pretrained(folder), len(task.classes)), TUNE_PLAN, seed)
+def _probe(family, task, folder, seed):
+    return _probed(task, partial(family.embed, family.read(folder)), seed)
 
 
-_SCORES = {"kmers": _kmers, "cnn": _cnn, "probe": _probe, "probe-tokens": _probe_tokens, "tune": _tune}
+def _tune(family, task, folder, seed):
+    return _tuned(task, lambda: family.classifier(family.read(folder), len(task.classes)), TUNE_PLAN, seed)
+
+
+class _Family(NamedTuple):
+    network: type
+    embed: Callable
+    classifier: type
+    trained: str  # the weights that a pretraining is for
+
+    def read(self, folder):
+        with undisturbed():  # no bar for the weights
+            return self.network.from_pretrained(folder)
+
+
+FAMILIES = {
+    "findna": _Family(FinDNA, embed, FinDNAClassifier, "student"),
+    "genebert": _Family(GeneBERT, embed_kmers, GeneBERTClassifier, "trained"),
+}
+ALONE = {"kmers": _kmers, "motifs": _motifs, "cnn": _cnn}  # methods without a network
+_SCORES = ALONE | {"probe-tokens": _probe_tokens}
+_SCORES |= {f"probe-{name}": partial(_probe, family) for name, family in FAMILIES.items()}
+_SCORES |= {f"tune-{name}": partial(_tune, family) for name, family in FAMILIES.items()}
 
 
 def _probed(task, embedder, seed):
@@ -173,7 +208,9 @@ def _tuned(task, make, plan, seed):
 
 def _fingerprint(method, folder, seed, task):
     """Whatever the scores depend on, as a hash."""
-    digest = hashlib.sha256(repr((__version__, torch.__version__, K, CNN_PLAN, TUNE_PLAN, method, seed)).encode())
+    digest = hashlib.sha256(
+        repr((__version__, torch.__version__, K, RELEASE, CNN_PLAN, TUNE_PLAN, COLUMNS, method, seed)).encode()
+    )
     if folder:
         made = folder if (folder / "pretraining.json").exists() else folder.parent
         digest.update(read_pretrained(made).provenance["fingerprint"].encode())

@@ -1,9 +1,10 @@
 """The GeneBERTs of the book by name: how each is pretrained.
 
 ``genebert`` is the paper's, for GPUs. ``genebert-mini`` is a laptop's, in minutes on one core. A variant of either is
-its name and changes: ``genebert-mini-seq`` (sequence alone), ``genebert-mini-swin-cls``.
+its name and changes: ``genebert-mini-seq`` (sequence alone), ``genebert-mini-swin-cls``, ``genebert-mini-batch16``.
 """
 
+import re
 from dataclasses import replace
 
 from regdna.models.genebert import MATCHINGS, GeneBERTConfig
@@ -36,6 +37,12 @@ _SMALL = {
     "cvt": {"embed_dim": [16, 32, 64], "depth": [1, 2, 3], "num_heads": [1, 2, 4]},
     "mlp": {},
 }
+# Squares of 32 or 64 pixels are too small for the published patches and windows.
+_RESIZED = {
+    "swin": {"depths": [2, 2], "num_heads": [3, 6], "window_size": 4},
+    "vit": {"patch_size": 8},
+    "deit": {"patch_size": 8},
+}
 
 
 def genebert_plan(name, steps=None):
@@ -47,7 +54,9 @@ def genebert_plan(name, steps=None):
         ``genebert`` or ``genebert-mini``, and any of these changes, each after a dash: ``seq``, the sequence alone,
         without matching; ``mgm``, ``ngsp`` or ``srm``, this loss alone, or those that are named; ``cls`` or ``mean``,
         what stands for the sequence; ``swin``, ``vit``, ``deit``, ``cvt`` or ``mlp``, the region encoder, of random
-        weights; ``global`` or ``literal``, other ways to match; ``dnabert`` or ``single``, other ways to mask.
+        weights; ``image384``, the side of the square that the matrix is resized to; ``global`` or ``literal``, other
+        ways to match; ``dnabert`` or ``single``, other ways to mask; ``batch128``; ``weight0.1``, of matching;
+        ``types4``, the first four cell types only.
     steps : int, optional
         Gradient steps, if not the usual number.
 
@@ -68,11 +77,13 @@ def genebert_plan(name, steps=None):
     losses = {_LOSSES[each] for each in changes if each in _LOSSES}
     if losses:
         settings |= {each: each in losses for each in _LOSSES.values()}
-    known = [each in _LOSSES or _apply(each, network, settings, mini) for each in changes]
+    # An image's size may change what its encoder is made of, so encoders go first.
+    known = [each in _LOSSES or _apply(each, network, settings, mini) for each in sorted(changes, key=_is_image)]
     if name != "-".join([base, *changes]) or not all(known):
         raise ValueError(
             f"no network named {name!r}; networks: genebert and {MINI}, and either with -seq, -mgm, -ngsp, -srm, -cls, "
-            "-mean, -swin, -vit, -deit, -cvt, -mlp, -global, -literal, -dnabert or -single"
+            "-mean, -swin, -vit, -deit, -cvt, -mlp, -image64, -global, -literal, -dnabert, -single, -batch16, "
+            "-weight0.1 or -types4 (any numbers)"
         )
     return replace(Multimodal(), network=GeneBERTConfig(**network), **settings)
 
@@ -104,5 +115,25 @@ def _apply(change, network, settings, mini):
     elif change in ("dnabert", "single"):
         settings["masking"] = change
     else:
-        return False
+        return _apply_number(change, network, settings, mini)
     return True
+
+
+def _apply_number(change, network, settings, mini):
+    found = re.fullmatch(r"(image|batch|types)(\d{1,6})|(weight)(\d{1,3}(?:\.\d+)?)", change)
+    if not found:
+        return False
+    name, number = (part for part in found.groups() if part)
+    if name == "image":
+        encoder = network.get("region_encoder", "swin")
+        network |= {"region_image": "resize", "image_size": int(number)}
+        network["region_sizes"] = _SMALL.get(encoder, {}) | _RESIZED.get(encoder, {}) if mini else {}
+    elif name == "weight":
+        settings["matching_weight"] = float(number)
+    else:
+        settings[{"batch": "batch_size", "types": "trained_types"}[name]] = int(number)
+    return True
+
+
+def _is_image(change):
+    return change.startswith("image")

@@ -1,7 +1,12 @@
 """Scores of classifiers: areas for imbalanced bins, agreement for classes."""
 
 import numpy as np
-from sklearn.metrics import average_precision_score, f1_score, matthews_corrcoef, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    matthews_corrcoef,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 
 def auroc(labels, scores):
@@ -53,8 +58,9 @@ def class_scores(labels, probabilities):
     Returns
     -------
     dict of str to float
-        ``mcc`` (Matthews' correlation, as GUE reports), ``accuracy`` (as GenomicBenchmarks does), ``f1`` (mean F1
-        of the classes) and ``auroc`` (with more than two classes the mean of each one against the rest).
+        ``mcc`` (Matthews' correlation, as GUE reports), ``accuracy`` (as GenomicBenchmarks does), ``f1``,
+        ``precision`` and ``recall`` (means over the classes; the precision of a class that is never said is 0) and
+        ``auroc`` (with more than two classes the mean of each one against the rest).
 
     Raises
     ------
@@ -68,10 +74,13 @@ def class_scores(labels, probabilities):
     if missing := set(range(classes)) ^ set(np.unique(labels).tolist()):
         raise ValueError(f"labels are not all of 0 to {classes - 1}, each at least once; see {min(missing)}")
     said = probabilities.argmax(1)
+    precision, recall, f1, _ = precision_recall_fscore_support(labels, said, average="macro", zero_division=0)
     areas = [roc_auc_score(labels == k, probabilities[:, k]) for k in range(classes)]
     return {
         "mcc": float(matthews_corrcoef(labels, said)),
         "accuracy": float((labels == said).mean()),
-        "f1": float(f1_score(labels, said, average="macro")),
+        "f1": float(f1),
+        "precision": float(precision),
+        "recall": float(recall),
         "auroc": float(np.mean(areas)),
     }

@@ -71,6 +71,8 @@ class Multimodal:
     region_weights : str or None
         Weights that the region encoder starts from: a repository of the Hugging Face Hub such as
         ``microsoft/swin-tiny-patch4-window7-224`` (ImageNet, as the paper has it), or a folder; None for random ones.
+    trained_types : int or None
+        Train on the runs of the first so many of the world's cell types; None for all. What is looked at is of all.
     learning_rate, warm_up, weight_decay, clip : float
         Of AdamW: the highest rate, the share of steps that it rises in before it falls to zero, both linearly, and the
         norm that gradients are clipped to.
@@ -101,6 +103,7 @@ class Multimodal:
     stride: int = 10
     scanned: str = "region"
     region_weights: str | None = None
+    trained_types: int | None = None
     learning_rate: float = 4e-4
     warm_up: float = 1 / 12
     weight_decay: float = 0.01
@@ -118,6 +121,8 @@ class Multimodal:
         for name in ("masked", "masked_later"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"{name} {getattr(self, name)} is no share of k-mers: above 0 and below 1")
+        if self.trained_types is not None and self.trained_types < 1:
+            raise ValueError(f"trained_types {self.trained_types}: at least 1 cell type")
         if self.matching_weight < 0:
             raise ValueError(f"matching_weight {self.matching_weight}: at least 0")
 
@@ -177,8 +182,8 @@ def _pretrain(world, folder, plan, seed, checkpoints, provenance):
         if accelerator.is_main_process:
             provenance |= {
                 "parameters": sum(weights.numel() for weights in run.steps.model.parameters()),
-                "runs": {part: len(pairs) for part, pairs in run.examples.parts.items()},
-                "cell_types": list(run.examples.cell_types),
+                "runs": {part: len(pairs) for part, pairs in run.examples.parts.items()} | {"train": len(run.used)},
+                "cell_types": list(run.examples.cell_types)[: plan.trained_types],
                 "motifs": list(run.examples.motifs),
                 "kmer_entropy": run.kmer_entropy(),
                 "held_out_runs": len(np.unique(run.held_out.rows, axis=0)),
@@ -218,7 +223,10 @@ class _Run:
         places = np.sort(rng.permutation(len(validation))[:HELD_OUT])
         self.held_out = draw_batch(self.examples, validation, places, plan, plan.masked, rng)
         self.train = self.examples.parts["train"]
-        self.order = endless_order(len(self.train), plan.steps * plan.batch_size, stream(seed, "order"))
+        self.used = np.flatnonzero(self.train.cell_type < (plan.trained_types or len(self.examples.cell_types)))
+        if not len(self.used):
+            raise ValueError(f"the first {plan.trained_types} cell types of world {world.name} have no run to train on")
+        self.order = self.used[endless_order(len(self.used), plan.steps * plan.batch_size, stream(seed, "order"))]
         self.steps = GeneBERTSteps(plan, self.examples.scores, seed)
         self.rows, self.spent = [], 0.0
         if path.exists():
@@ -247,7 +255,7 @@ class _Run:
         tokenizer, network = KmerTokenizer(self.plan.network.k), self.plan.network
         seen, told = (
             np.bincount(tokenizer.kmers(self.examples.codes[np.unique(rows)]).ravel(), minlength=network.vocab_size)
-            for rows in (self.train.rows, self.held_out.rows)
+            for rows in (self.train.rows[self.used], self.held_out.rows)
         )
         seen, told = seen[len(SPECIALS) :] + 1, told[len(SPECIALS) :]
         return float(-(told * np.log(seen / seen.sum())).sum() / told.sum())
