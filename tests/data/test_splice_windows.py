@@ -6,7 +6,7 @@ import pytest
 from regdna.data import dna
 from regdna.data.gene_models import read_gene_models
 from regdna.data.genome import Genome
-from regdna.data.splice_windows import ACCEPTOR, BEYOND, DONOR, balanced_rows, cut, splice_blocks
+from regdna.data.splice_windows import ACCEPTOR, BEYOND, DONOR, cut, splice_blocks
 from regdna.worlds.catalogue import open_world
 from regdna.worlds.writers import write_fasta
 
@@ -37,7 +37,7 @@ def test_every_position_of_a_gene_once_with_its_surroundings(made, width, contex
     for row, (chrom, strand, spans) in enumerate(EXONS[gene] for gene in models.transcripts["gene"]):
         blocks = cut(models, genome, [row], width)
         labels, codes = blocks.labels.reshape(-1), blocks.codes(context)
-        assert codes.shape == (len(blocks), width + context) and blocks.genes == 1
+        assert codes.shape == (len(blocks), width + context) and set(blocks.gene) == {row}
         start, end = spans[0][0], spans[-1][1]
         assert (labels[end - start :] == BEYOND).all() and BEYOND not in labels[: end - start]
         donors, acceptors = {b - 1 for _, b in spans[:-1]}, {a for a, _ in spans[1:]}
@@ -63,15 +63,13 @@ def test_some_rows(made):
         blocks.codes(81)
 
 
-def test_half_of_the_blocks_to_train_on_hold_a_site(made):
+def test_some_genes_whole(made):
     genome, models = made
     blocks = cut(models, genome, [0, 1], 20)
-    holds = (blocks.labels > 0).any(1)
-    rows = balanced_rows(blocks, 6, np.random.default_rng(0))
-    assert len(set(rows)) == 6 and holds[rows].sum() == 3 and (np.sort(rows) == rows).all()
-    everything = balanced_rows(blocks, 1000, np.random.default_rng(0))
-    assert len(everything) == 2 * min(holds.sum(), (~holds).sum())
-    assert not np.array_equal(rows, balanced_rows(blocks, 6, np.random.default_rng(1)))
+    drawn = {tuple(np.unique(blocks.some_genes(1, np.random.default_rng(seed)).gene)) for seed in range(20)}
+    assert drawn == {(0,), (1,)}
+    one = blocks.some_genes(1, np.random.default_rng(0))
+    assert len(one) == (blocks.gene == one.gene[0]).sum() and len(blocks.some_genes(9, np.random.default_rng(0))) == 28
 
 
 def test_parts_of_a_world(tiny_world):
@@ -81,7 +79,7 @@ def test_parts_of_a_world(tiny_world):
     assert list(parts) == ["train", "validation", "test"]
     assert set(parts["test"].chrom) == {"chr1"} and set(parts["validation"].chrom) == {"chr2"}
     genes = read_gene_models(world.genes_path, Genome(world.genome_path("hg38")))
-    assert sum(part.genes for part in parts.values()) == len(genes)
+    assert sum(len(set(part.gene)) for part in parts.values()) == len(genes)
     spans = genes.transcripts["end"] - genes.transcripts["start"]
     assert sum((part.labels != BEYOND).sum() for part in parts.values()) == spans.sum()
 

@@ -35,8 +35,8 @@ class SpliceBlocks:
     minus : bool array, shape (B,)
     labels : int8 array, shape (B, W)
         In the direction of the transcript: 0 neither, 1 acceptor, 2 donor, -1 behind the gene's end.
-    genes : int
-        G.
+    gene : int64 array, shape (B,)
+        Which gene a block is of; a row of its gene models.
     """
 
     genome: Genome
@@ -44,7 +44,7 @@ class SpliceBlocks:
     start: np.ndarray
     minus: np.ndarray
     labels: np.ndarray
-    genes: int
+    gene: np.ndarray
 
     def __len__(self):
         """Count the blocks."""
@@ -52,9 +52,12 @@ class SpliceBlocks:
 
     def take(self, rows):
         """Select blocks by an int or bool array."""
-        return SpliceBlocks(
-            self.genome, self.chrom[rows], self.start[rows], self.minus[rows], self.labels[rows], self.genes
-        )
+        parts = (part[rows] for part in (self.chrom, self.start, self.minus, self.labels, self.gene))
+        return SpliceBlocks(self.genome, *parts)
+
+    def some_genes(self, most, rng):
+        """Draw at most so many genes, with all of their blocks; SpliceBlocks."""
+        return self.take(np.isin(self.gene, rng.permutation(np.unique(self.gene))[:most]))
 
     def codes(self, context, rows=None):
         """Read blocks with their context.
@@ -129,7 +132,7 @@ def cut(models, genome, rows, width):
     -------
     SpliceBlocks
     """
-    chroms, starts, minuses, labels = [], [], [], []
+    chroms, starts, minuses, labels, genes = [], [], [], [], []
     for row in rows:
         _, _, chrom, start, end, strand = models.transcripts.iloc[row]
         number, minus = -(-(end - start) // width), strand == "-"
@@ -142,26 +145,12 @@ def cut(models, genome, rows, width):
         starts.append(end - offset - width if minus else start + offset)
         minuses += [minus] * number
         labels.append(label.reshape(number, width))
+        genes += [row] * number
     return SpliceBlocks(
-        genome, np.array(chroms, object), np.concatenate(starts), np.array(minuses), np.concatenate(labels), len(rows)
+        genome,
+        np.array(chroms, object),
+        np.concatenate(starts),
+        np.array(minuses),
+        np.concatenate(labels),
+        np.array(genes, np.int64),
     )
-
-
-def balanced_rows(blocks, most, rng):
-    """Draw blocks to train on: half of them with a site, half without, as far as there are.
-
-    Parameters
-    ----------
-    blocks : SpliceBlocks
-    most : int
-    rng : numpy.random.Generator
-
-    Returns
-    -------
-    int64 array
-        Sorted; as many with a site as without.
-    """
-    holds = (blocks.labels > 0).any(1)
-    number = min(most // 2, holds.sum(), (~holds).sum())
-    drawn = [rng.permutation(np.flatnonzero(which))[:number] for which in (holds, ~holds)]
-    return np.sort(np.concatenate(drawn))

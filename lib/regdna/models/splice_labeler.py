@@ -83,7 +83,9 @@ class KmerSpliceLabeler(nn.Module):
         self.near = (context // 2 - REACH - config.k // 2) // config.num_hidden_layers
         if self.near < 1:
             least = 2 * (config.num_hidden_layers + REACH + config.k // 2)
-            raise ValueError(f"{config.num_hidden_layers} layers need a context of {least} bases; {context} are too few")
+            raise ValueError(
+                f"{config.num_hidden_layers} layers need a context of {least} bases; {context} are too few"
+            )
         self.bert = encoder.bert
         self.bert.pooler = None
         self.bert.set_attn_implementation("near")
