@@ -49,9 +49,9 @@ class Splicing:
     width: int = 1000
     blocks: int = 400
     validation_genes: int = 10
-    test_genes: int = 25
+    test_genes: int = 50
     tuning: FineTuning = field(
-        default_factory=lambda: FineTuning(epochs=2, batch_size=8, learning_rate=3e-3, weight_decay=0.01, clip=1.0)
+        default_factory=lambda: FineTuning(epochs=2, batch_size=4, learning_rate=3e-3, weight_decay=0.01, clip=1.0)
     )
 
 
