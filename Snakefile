@@ -47,6 +47,7 @@ ABLATED = [*FINDNA["pairs"], *(f"w{width}" for width in FINDNA["widths"]), "mnm"
 GENEBERT = config["genebert"]
 GENEBERT_SELF, GENEBERT_SEED = GENEBERT["network"], GENEBERT["seeds"][0]
 WITH_CELLS = ["14_cells", "15_genebert", "16_genebert_tasks", "17_genebert_ablations"] if HERE.cells_path else []
+WITH_GENES = ["16b_splice_sites"] if HERE.genes_path else []
 TASKS = FINDNA_TASKS | {f"genebert_{group}": GENEBERT[group] for group in ("tasks", "other_tasks", "tuned_tasks", "ablated_tasks")}
 
 READY = f"data/built/{WORLD}/ready.json"
@@ -163,6 +164,7 @@ rule site:
         [f"{PAGES}/02_peaks.ipynb"] if SEQUENCED else [],
         f"{PAGES}/03_liftover.ipynb",
         [f"{PAGES}/{page}.ipynb" for page in WITH_CELLS],
+        [f"{PAGES}/{page}.ipynb" for page in WITH_GENES],
         [f"{PAGES}/{page}.ipynb" for page in CHAPTER_4],
         [f"{PAGES}/{page}.ipynb" for page in BENCHMARK],
         f"{RESULTS}/metrics.csv",
@@ -544,6 +546,28 @@ rule chapter_16:
             tasks=GENEBERT["tasks"],
             other_tasks=GENEBERT["other_tasks"],
             tuned_tasks=GENEBERT["tuned_tasks"],
+        ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_16b:
+    input:
+        expand(
+            RESULTS + "/pretrained/{network}-{seed}/pretraining.json",
+            network=[GENEBERT_SELF, f"{GENEBERT_SELF}-seq"],
+            seed=GENEBERT_SEED,
+        ),
+        source="notebooks/16b_splice_sites.ipynb",
+    output:
+        f"{PAGES}/16b_splice_sites.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            network=GENEBERT_SELF,
+            steps=GENEBERT["steps"],
+            seeds=[GENEBERT_SEED],
+            **config["splicing"],
         ),
     shell:
         "regdna run {input.source} -o {output} {params}"

@@ -24,6 +24,7 @@ NEEDS = {
     "notebooks/10_snp_effects": lambda world: world.with_variants,
     "notebooks/14_cells": lambda world: world.cells_path,
     "notebooks/15_genebert": lambda world: world.cells_path,
+    "notebooks/16b_splice_sites": lambda world: world.genes_path,
 }
 
 
