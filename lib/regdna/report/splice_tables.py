@@ -8,6 +8,7 @@ from regdna.training.metrics import site_scores
 from regdna.worlds.genes import ACCEPTOR_BEFORE, DONOR, DONOR_BEFORE, exon_bits, site_strengths
 
 ALONE = -6.0  # bits that stand for a partner out of sight; about what the best one of a decoy is worth
+LOWEST = -1000.0  # bits of what has no GT or AG, below all that have
 DONOR_BEHIND = len(DONOR[0]) - DONOR_BEFORE - 1
 
 
@@ -88,8 +89,7 @@ def _seen(codes, exon, half):
     """Scores of all positions of a transcript; float array, shape (L, 3), by label."""
     strengths = dict(zip(("donor", "acceptor"), site_strengths(codes)))
     places = {kind: np.flatnonzero(np.isfinite(bits)) for kind, bits in strengths.items()}
-    lowest = min(bits[places[kind]].min(initial=0) for kind, bits in strengths.items()) + ALONE - 100
-    scores = np.full((len(codes), 3), lowest)
+    scores = np.full((len(codes), 3), LOWEST)
     longest = exon["range"][1]
     for kind, other, margin in (("donor", "acceptor", ACCEPTOR_BEFORE), ("acceptor", "donor", DONOR_BEHIND)):
         reach = min(longest - 1, half - margin)
