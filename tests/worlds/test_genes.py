@@ -99,6 +99,9 @@ class TestSplice:
         alone = gene + "CACACA" * 40
         assert [part.tolist() for part in splice(dna.encode(gene), SETTINGS)] == [[44], [96]]
         assert splice(dna.encode(alone), SETTINGS)[0].size == 0  # the last exon would be too long
+        for least, ways in ((51, 1), (52, 0)):  # the intron from 45 to 95
+            shorter = SETTINGS | {"intron": {"least": least, "mean": 30}}
+            assert len(splice(dna.encode(gene), shorter)[0]) == ways
 
 
 def test_lengths_of_exons():
