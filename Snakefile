@@ -48,6 +48,7 @@ GENEBERT = config["genebert"]
 GENEBERT_SELF, GENEBERT_SEED = GENEBERT["network"], GENEBERT["seeds"][0]
 WITH_CELLS = ["14_cells", "15_genebert", "16_genebert_tasks", "17_genebert_ablations"] if HERE.cells_path else []
 WITH_COHORT = ["16a_disease_risk"] if WITH_CELLS and HERE.cohort_path else []
+WITH_GENES = ["16b_splice_sites"] if WITH_CELLS and HERE.genes_path else []
 TASKS = FINDNA_TASKS | {f"genebert_{group}": GENEBERT[group] for group in ("tasks", "other_tasks", "tuned_tasks", "ablated_tasks")}
 
 READY = f"data/built/{WORLD}/ready.json"
@@ -163,7 +164,7 @@ rule site:
         f"{PAGES}/01_worlds.ipynb",
         [f"{PAGES}/02_peaks.ipynb"] if SEQUENCED else [],
         f"{PAGES}/03_liftover.ipynb",
-        [f"{PAGES}/{page}.ipynb" for page in [*WITH_CELLS, *WITH_COHORT]],
+        [f"{PAGES}/{page}.ipynb" for page in [*WITH_CELLS, *WITH_COHORT, *WITH_GENES]],
         [f"{PAGES}/{page}.ipynb" for page in CHAPTER_4],
         [f"{PAGES}/{page}.ipynb" for page in BENCHMARK],
         f"{RESULTS}/metrics.csv",
@@ -567,6 +568,28 @@ rule chapter_16a:
             steps=GENEBERT["steps"],
             seeds=GENEBERT["seeds"],
             experiments=WITH_VARIANTS,
+        ),
+    shell:
+        "regdna run {input.source} -o {output} {params}"
+
+
+rule chapter_16b:
+    input:
+        expand(
+            RESULTS + "/pretrained/{network}-{seed}/pretraining.json",
+            network=[GENEBERT_SELF, f"{GENEBERT_SELF}-seq"],
+            seed=GENEBERT_SEED,
+        ),
+        source="notebooks/16b_splice_sites.ipynb",
+    output:
+        f"{PAGES}/16b_splice_sites.ipynb",
+    params:
+        parameters(
+            world=WORLD,
+            network=GENEBERT_SELF,
+            steps=GENEBERT["steps"],
+            seeds=[GENEBERT_SEED],
+            **config["splicing"],
         ),
     shell:
         "regdna run {input.source} -o {output} {params}"

@@ -1,7 +1,11 @@
+import itertools
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from regdna.training.metrics import aupr, auroc, class_scores
+from regdna.training.metrics import aupr, auroc, class_scores, site_scores, top_k_accuracy
 
 
 def test_by_hand():
@@ -75,3 +79,45 @@ class TestClassScores:
             class_scores([0, 1, 2], np.full((3, 2), 0.5))
         with pytest.raises(ValueError, match="see 1"):
             class_scores([0, 0], np.full((2, 2), 0.5))
+
+
+class TestTopK:
+    @pytest.mark.parametrize(
+        "labels, scores, expected",
+        [
+            ([1, 1, 0, 0], [4, 3, 2, 1], 1.0),
+            ([1, 0, 1, 0, 0], [5, 4, 3, 2, 1], 0.5),  # the two best: one is a site
+            ([0, 0, 1, 1], [4, 3, 2, 1], 0.0),
+            ([1, 0, 0, 1], [2, 1, 1, 1], (1 + 1 / 3) / 2),  # the second place is shared by three, one of them a site
+            ([1, 0, 0, 0], [1, 1, 1, 1], 0.25),
+            ([0, 1, 1, 1, 0], [9, 5, 5, 5, 5], 2 * 3 / 4 / 3),
+        ],
+    )
+    def test_by_hand(self, labels, scores, expected):
+        assert top_k_accuracy(labels, scores) == pytest.approx(expected)
+
+    @given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3)), min_size=2, max_size=8), st.integers(0, 99))
+    def test_ties_are_the_mean_over_their_orders(self, rows, seed):
+        labels, scores = np.array(rows).T
+        if len(set(labels)) < 2:
+            return
+        k = labels.sum()
+        orders = [p for p in itertools.permutations(range(len(rows))) if (np.diff(scores[[*p]]) <= 0).all()]
+        expected = np.mean([labels[[*p]][:k].mean() for p in orders])
+        assert top_k_accuracy(labels, scores) == pytest.approx(expected)
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match="all 2 labels are 0"):
+            top_k_accuracy([0, 0], [1.0, 2.0])
+        with pytest.raises(ValueError, match="1 of 2 scores are not finite"):
+            top_k_accuracy([0, 1], [1.0, np.nan])
+
+
+def test_kinds_of_sites_each_against_all_others():
+    labels = np.array([0, 2, 1, 0, 2, 0])
+    donor, acceptor = [0.1, 0.9, 0.2, 0.3, 0.25, 0.0], [0.3, 0.0, 0.2, 0.1, 0.1, 0.0]
+    probabilities = np.stack([1 - np.add(donor, acceptor), acceptor, donor], 1)
+    scores = site_scores(labels, probabilities, {"donor": 2, "acceptor": 1})
+    assert scores["donor_top_k"] == 0.5 and scores["acceptor_top_k"] == 0.0 and scores["top_k"] == 0.25
+    assert scores["donor_aupr"] == pytest.approx((1 + 2 / 3) / 2) and scores["acceptor_aupr"] == pytest.approx(0.5)
+    assert scores["aupr"] == pytest.approx((5 / 6 + 1 / 2) / 2)

@@ -34,9 +34,10 @@ def test_the_same_seed_gives_the_same_bytes_in_every_file(tiny_world, tmp_path):
     here, there = files(tiny_world), files(again)
     assert here.keys() == there.keys()
     assert [name for name in here if here[name] != there[name]] == []
-    # Genomes with index, chains, peaks, reads and control, variants and the population's, cohort, cells, truth, stamps.
+    # Genomes with index, chains, peaks, reads and control, variants and the population's, cohort, cells, genes, truth,
+    # stamps.
     assayed = len(tiny_world.experiments) + (len(tiny_world.sequenced) + 1) + (len(tiny_world.with_variants) + 1)
-    assert len(here) == 2 * 23 + 22 + assayed + 2 + 4 + 8 + 2
+    assert len(here) == 2 * 23 + 22 + assayed + 2 + 4 + 1 + 9 + 2
 
 
 def test_reads_change_no_other_file(tiny_world, make_catalogue, tmp_path):
@@ -87,6 +88,16 @@ def test_cells_change_no_other_file(tiny_world, make_catalogue, tmp_path):
     of_cells |= {"truth/domains.tsv.gz", "truth/accessibility.tsv.gz"}
     assert here.keys() == there.keys()
     assert {name for name in there if here[name] != there[name]} == {*of_cells, "begun.json", "ready.json"}
+
+
+def test_genes_change_no_other_file(tiny_world, make_catalogue, tmp_path):
+    genes = tiny_world.description["simulation"]["genes"] | {"per_mb": 20, "length": [2000, 5000]}
+    other = open_world("tiny", make_catalogue(tmp_path / "catalogue", genes=genes), tmp_path / "built")
+    build_world(other)
+    here, there = files(tiny_world), files(other)
+    of_genes = {"genes/annotation.gtf.gz", "truth/splice_sites.tsv.gz"}
+    assert here.keys() == there.keys()
+    assert {name for name in there if here[name] != there[name]} == {*of_genes, "begun.json", "ready.json"}
 
 
 def test_another_seed_gives_other_files(tiny_world, make_catalogue, tmp_path):

@@ -27,6 +27,7 @@ NEEDS = {
     "notebooks/16_genebert_tasks": lambda world: world.cells_path,
     "notebooks/17_genebert_ablations": lambda world: world.cells_path,
     "notebooks/16a_disease_risk": lambda world: world.cells_path and world.cohort_path,
+    "notebooks/16b_splice_sites": lambda world: world.cells_path and world.genes_path,
 }
 
 

@@ -97,7 +97,7 @@ class Evaluation:
         FileNotFoundError
             If it needs a network that is not pretrained yet.
         """
-        kind, folder = self._network(method, seed)
+        kind, folder = network_of(self.world, self.results, method, seed)
         return pd.DataFrame([self._row(method, kind, folder, seed, task) for task in self.tasks], columns=COLUMNS)
 
     def _open(self, name):
@@ -108,45 +108,100 @@ class Evaluation:
 
     def _row(self, method, kind, folder, seed, task):
         path = self.results / "evaluated" / f"{method}-{seed}" / f"{task.name.replace('/', '_')}.json"
-        fingerprint = _fingerprint(method, folder, seed, task)
-        with alone(path):
-            if not path.exists() or json.loads(path.read_text())["fingerprint"] != fingerprint:
-                begin = time.perf_counter()
-                row = {
-                    "task": task.name,
-                    "group": task.group,
-                    "metric": task.metric,
-                    "method": method,
-                    "seed": seed,
-                    "train": len(task.parts["train"].labels),
-                    "test": len(task.parts["test"].labels),
-                    **_SCORES[kind](task, folder, seed),
-                    "seconds": round(time.perf_counter() - begin, 1),
-                }
-                write_text(path, json.dumps({"fingerprint": fingerprint, "row": row}, indent=1))
-        return json.loads(path.read_text())["row"]
 
-    def _network(self, method, seed):
-        """What is done, and where the network lies that it is done with; None for a method without one."""
-        if method in ALONE:
-            return method, None
-        kind, _, name = method.partition("-")
-        if kind not in ("probe", "tune") or not name:
-            raise ValueError(f"no method named {method!r}; methods: {', '.join(ALONE)}, probe-NETWORK, tune-NETWORK")
-        if name == DNABERT2_MINI:
-            return "probe-tokens", self._found(self.results / "pretrained" / name, name, seed)
-        network, _, weights = name.rpartition("-") if name.endswith(WEIGHTS) else (name, "", "")
-        family = network.partition("-")[0]
-        if family not in FAMILIES:
-            raise ValueError(f"no network named {network!r}; networks: {', '.join(FAMILIES)}, their variants")
-        folder = self._found(self.results / "pretrained" / f"{network}-{seed}", network, seed)
-        return f"{kind}-{family}", folder / (weights or FAMILIES[family].trained)
+        def make():
+            return {
+                "task": task.name,
+                "group": task.group,
+                "metric": task.metric,
+                "method": method,
+                "seed": seed,
+                "train": len(task.parts["train"].labels),
+                "test": len(task.parts["test"].labels),
+                **_SCORES[kind](task, folder, seed),
+            }
 
-    def _found(self, folder, network, seed):
-        if not (folder / "pretraining.json").exists():
-            command = f"regdna pretrain {self.world.name} --model {network} --seed {seed}"
-            raise FileNotFoundError(f"{folder} holds no pretrained network; run: {command}")
-        return folder
+        return kept(path, _fingerprint(method, folder, seed, task), make)
+
+
+def network_of(world, results, method, seed):
+    """Say what a method does, and with which weights.
+
+    Parameters
+    ----------
+    world : regdna.worlds.catalogue.World
+    results : path
+        Its ``pretrained`` holds the networks.
+    method : str
+        See :mod:`regdna.training.evaluation`.
+    seed : int
+
+    Returns
+    -------
+    kind : str
+        Such as ``cnn`` or ``tune-genebert``.
+    folder : pathlib.Path or None
+        Weights, for a method that has some.
+
+    Raises
+    ------
+    ValueError, FileNotFoundError
+        If there is no such method, or the network is not pretrained yet.
+    """
+    if method in ALONE:
+        return method, None
+    kind, _, name = method.partition("-")
+    if kind not in ("probe", "tune") or not name:
+        raise ValueError(f"no method named {method!r}; methods: {', '.join(ALONE)}, probe-NETWORK, tune-NETWORK")
+    if name == DNABERT2_MINI:
+        return "probe-tokens", _found(world, results / "pretrained" / name, name, seed)
+    network, _, weights = name.rpartition("-") if name.endswith(WEIGHTS) else (name, "", "")
+    family = network.partition("-")[0]
+    if family not in FAMILIES:
+        raise ValueError(f"no network named {network!r}; networks: {', '.join(FAMILIES)}, their variants")
+    folder = _found(world, results / "pretrained" / f"{network}-{seed}", network, seed)
+    return f"{kind}-{family}", folder / (weights or FAMILIES[family].trained)
+
+
+def _found(world, folder, network, seed):
+    if not (folder / "pretraining.json").exists():
+        command = f"regdna pretrain {world.name} --model {network} --seed {seed}"
+        raise FileNotFoundError(f"{folder} holds no pretrained network; run: {command}")
+    return folder
+
+
+def made_from(folder):
+    """Read the fingerprint of the network whose weights lie in a folder; str, empty for None."""
+    if folder is None:
+        return ""
+    made = folder if (folder / "pretraining.json").exists() else folder.parent
+    return read_pretrained(made).provenance["fingerprint"]
+
+
+def kept(path, fingerprint, make):
+    """Read a row of scores if it is there and was made from the same; else make it.
+
+    Parameters
+    ----------
+    path : path
+    fingerprint : str
+        Of what the row depends on.
+    make : callable
+        Gives the row, a dict, without ``seconds``.
+
+    Returns
+    -------
+    dict
+        The row with ``seconds``, which it took to make.
+    """
+    path = Path(path)
+    with alone(path):
+        if not path.exists() or json.loads(path.read_text())["fingerprint"] != fingerprint:
+            begin = time.perf_counter()
+            row = make()
+            row["seconds"] = round(time.perf_counter() - begin, 1)
+            write_text(path, json.dumps({"fingerprint": fingerprint, "row": row}, indent=1))
+    return json.loads(path.read_text())["row"]
 
 
 def _kmers(task, folder, seed):
@@ -211,9 +266,7 @@ def _fingerprint(method, folder, seed, task):
     digest = hashlib.sha256(
         repr((__version__, torch.__version__, K, RELEASE, CNN_PLAN, TUNE_PLAN, COLUMNS, method, seed)).encode()
     )
-    if folder:
-        made = folder if (folder / "pretraining.json").exists() else folder.parent
-        digest.update(read_pretrained(made).provenance["fingerprint"].encode())
+    digest.update(made_from(folder).encode())
     for split, part in sorted(task.parts.items()):
         digest.update(split.encode())
         for array in (part.sequences.codes, part.sequences.lengths, part.labels):

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -79,33 +80,62 @@ def fine_tune(classifier, task, plan, seed=0):
     FineTuned
     """
     train, validation = _parts(task, seed)
-    steps = -(-len(train.labels) // plan.batch_size)
-    order = endless_order(len(train.labels), plan.epochs * len(train.labels), stream(seed, "fine-tuning order"))
-    device = this_process().device
-    classifier.to(device)
+
+    def look():
+        return {"mcc": class_scores(validation.labels, class_probabilities(classifier, validation.sequences))["mcc"]}
+
+    history = fit_best(classifier, plan, len(train.labels), partial(_gradient, classifier, train), look, seed)
+    probabilities = class_probabilities(classifier, task.parts["test"].sequences)
+    return FineTuned(class_scores(task.parts["test"].labels, probabilities), history, probabilities)
+
+
+def fit_best(network, plan, number, gradient, look, seed):
+    """Train a network by a plan, and leave it with the weights of its best epoch.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        All of its weights are trained, in place.
+    plan : FineTuning
+    number : int
+        Examples.
+    gradient : callable
+        Given places of examples, an int array, it adds the gradient of their mean loss, and returns that.
+    look : callable
+        Says how good the network is; dict of str to float, of which the first decides.
+    seed : int
+        Of order and dropout.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By epoch: epoch, loss (mean over its steps) and what ``look`` said.
+    """
+    steps = -(-number // plan.batch_size)
+    order = endless_order(number, plan.epochs * number, stream(seed, "fine-tuning order"))
+    network.to(this_process().device)
     optimizer = torch.optim.AdamW(
-        classifier.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
+        network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
     )
     schedule = get_cosine_schedule_with_warmup(optimizer, int(plan.warm_up * steps * plan.epochs), steps * plan.epochs)
     rows, best, kept = [], -np.inf, None
     with undisturbed():
         torch.manual_seed(seed)
         for epoch, shuffled in enumerate(order.reshape(plan.epochs, -1)):
-            classifier.train()
+            network.train()
             losses = []
             for batch in np.array_split(shuffled, steps):
-                losses.append(_gradient(classifier, train, batch))
-                torch.nn.utils.clip_grad_norm_(classifier.parameters(), plan.clip)
+                losses.append(gradient(batch))
+                torch.nn.utils.clip_grad_norm_(network.parameters(), plan.clip)
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad()
-            mcc = class_scores(validation.labels, class_probabilities(classifier, validation.sequences))["mcc"]
-            rows.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "mcc": mcc})
-            if mcc > best:
-                best, kept = mcc, copy.deepcopy(classifier.state_dict())
-    classifier.load_state_dict(kept)
-    probabilities = class_probabilities(classifier, task.parts["test"].sequences)
-    return FineTuned(class_scores(task.parts["test"].labels, probabilities), pd.DataFrame(rows), probabilities)
+            said = look()
+            rows.append({"epoch": epoch + 1, "loss": float(np.mean(losses))} | said)
+            if (score := next(iter(said.values()))) > best:
+                best, kept = score, copy.deepcopy(network.state_dict())
+    network.load_state_dict(kept)
+    return pd.DataFrame(rows)
 
 
 def class_probabilities(classifier, sequences):

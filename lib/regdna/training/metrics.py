@@ -37,6 +37,43 @@ def aupr(labels, scores):
     return float(average_precision_score(*_checked(labels, scores)))
 
 
+def top_k_accuracy(labels, scores):
+    """Share of the k positions with the highest scores that are positive, where k are positive in all.
+
+    As SpliceAI is scored (Jaganathan et al. 2019, Cell 176:535). Where several positions have the score of the last
+    place, they share the places that are left: it is what a random order of them gives in the mean. See :func:`aupr`
+    for arguments and errors.
+    """
+    labels, scores = _checked(labels, scores)
+    positive = labels == 1
+    k = int(positive.sum())
+    last = np.partition(scores, -k)[-k]
+    above, level = scores > last, scores == last
+    return float((positive[above].sum() + (k - above.sum()) * positive[level].mean()) / k)
+
+
+def site_scores(labels, probabilities, kinds):
+    """Score the kinds of splice sites, each against all other positions.
+
+    Parameters
+    ----------
+    labels : int array, shape (N,)
+    probabilities : float array, shape (N, K)
+    kinds : dict of str to int
+        The label of each kind, such as ``donor``, which is its column as well.
+
+    Returns
+    -------
+    dict of str to float
+        ``KIND_top_k`` and ``KIND_aupr`` of each, and ``top_k`` and ``aupr``, their means.
+    """
+    labels, scores = np.asarray(labels), {}
+    for name, score in (("top_k", top_k_accuracy), ("aupr", aupr)):
+        each = {kind: score((labels == label).astype(int), probabilities[:, label]) for kind, label in kinds.items()}
+        scores |= {f"{kind}_{name}": value for kind, value in each.items()} | {name: float(np.mean([*each.values()]))}
+    return scores
+
+
 def _checked(labels, scores):
     labels, scores = np.asarray(labels), np.asarray(scores, float)
     if not np.isfinite(scores).all():

@@ -170,6 +170,12 @@ class World:
         return self.built / "cohort" if "cohort" in self.description.get("simulation", {}) else None
 
     @property
+    def genes_path(self):
+        """Path of the gene models of the reference, GTF; None for a world without; pathlib.Path or None."""
+        there = "genes" in self.description.get("simulation", {})
+        return self.built / "genes" / "annotation.gtf.gz" if there else None
+
+    @property
     def sources(self):
         """The files that have a URL; dict of (``genome``, ``chain``, ``peaks`` or ``variants``, name) to Source."""
         genomes = {("genome", name): genome for name, genome in self._genomes.items()}

@@ -45,6 +45,8 @@ def contradictions(text, species):
         yield from _cohort_contradictions(text["simulation"])
     if "cells" in text.get("simulation", {}):
         yield from _cell_contradictions(text["simulation"], text["experiments"])
+    if "genes" in text.get("simulation", {}):
+        yield from _gene_contradictions(text["simulation"])
     relatives = species - {text["reference"]}
     if strange := sorted(set(text.get("near_identical", ())) - relatives):
         yield f"near_identical: {', '.join(strange)} is no relative"
@@ -112,3 +114,19 @@ def _cell_contradictions(plan, experiments):
             yield f"simulation: the cell type {name} has a program of {', '.join(strange)}, not planted in enhancers"
         programs[tuple(sorted(program))] += 1
     yield from (f"simulation: {n} cell types have the program {', '.join(p)}" for p, n in programs.items() if n > 1)
+
+
+def _gene_contradictions(plan):
+    genes = plan["genes"]
+    if "promoter" not in plan["elements"]:
+        yield "simulation: genes begin at promoters, and there is no element promoter"
+    for name, (low, high) in (
+        ("length", genes["length"]),
+        ("end", genes["end"]),
+        ("exon range", genes["exon"]["range"]),
+    ):
+        if not 0 < low < high:
+            yield f"simulation: the {name} of genes is {low} to {high}; give a range of bases, above 0"
+    least = 2 * genes["end"][0] + genes["intron"]["least"]
+    if genes["length"][0] < least:
+        yield f"simulation: a gene of {genes['length'][0]} bases holds no two exons; the least is {least}"

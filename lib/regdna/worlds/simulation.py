@@ -11,6 +11,7 @@ from regdna.worlds import tree as trees
 from regdna.worlds.assays import true_peaks
 from regdna.worlds.elements import build_classes, draw_bases, lay_out
 from regdna.worlds.evolution import Evolution, Lineage, decay_cpg
+from regdna.worlds.genes import simulate_genes
 from regdna.worlds.homology import true_chains
 from regdna.worlds.liability import simulate_cohort
 from regdna.worlds.reads import simulate_reads
@@ -22,6 +23,7 @@ from regdna.worlds.writers import (
     write_chains,
     write_cohort,
     write_fasta,
+    write_gtf,
     write_narrowpeak,
     write_reads,
     write_vcf,
@@ -46,8 +48,9 @@ def simulate(plan, experiments, reference, tree_path, folder):
     (``cohort.tsv.gz``) and what its people have inherited (``liability.tsv.gz``); where it has ``cells``, the folder
     ``cells`` with the fragments of single cells (see :func:`regdna.worlds.writers.write_cells`), and below ``truth``
     which factors drive a cell type (``programs.tsv.gz``), where which one is favored (``domains.tsv.gz``) and which
-    regions are open in which type (``accessibility.tsv.gz``). Equal arguments give equal bytes; reads, variants, cohort
-    and cells change no other file.
+    regions are open in which type (``accessibility.tsv.gz``); where it has ``genes``, ``genes/annotation.gtf.gz`` and
+    ``truth/splice_sites.tsv.gz`` with the strengths of the sites. Equal arguments give equal bytes; reads, variants,
+    cohort, cells and genes change no other file.
 
     Parameters
     ----------
@@ -104,8 +107,8 @@ def simulate(plan, experiments, reference, tree_path, folder):
         for name, reads in simulate_reads(plan["reads"], plan["seed"], experiments, peaks, living[0], sizes):
             log.info("simulated the reads of %s", name)
             write_reads(folder / "reads" / f"{name}.bed.gz", reads)
+    bases = dict(zip(names, np.split(reference_lineage.codes, reference_lineage.ends[:-1])))
     if "variants" in plan:
-        bases = dict(zip(names, np.split(reference_lineage.codes, reference_lineage.ends[:-1])))
         _write_variants(plan, experiments, bases, peaks, motifs, folder)
     if "cells" in plan:
         settings = plan["cells"]
@@ -114,6 +117,10 @@ def simulate(plan, experiments, reference, tree_path, folder):
         write_table(folder / "truth" / "programs.tsv.gz", cells.programs)
         write_table(folder / "truth" / "domains.tsv.gz", cells.domains)
         write_table(folder / "truth" / "accessibility.tsv.gz", cells.regions.join(cells.open))
+    if "genes" in plan:
+        genes = simulate_genes(plan["genes"], plan["seed"], living[0], bases)
+        write_gtf(folder / "genes" / "annotation.gtf.gz", genes.exons)
+        write_table(folder / "truth" / "splice_sites.tsv.gz", genes.sites.drop(columns="gene"))
 
 
 def _write_variants(plan, experiments, bases, peaks, motifs, folder):

@@ -1,4 +1,4 @@
-"""The file formats of a world: FASTA with its index, UCSC chains, narrowPeak, reads as BED, VCF, Matrix Market."""
+"""The file formats of a world: FASTA with its index, UCSC chains, narrowPeak, reads as BED, VCF, GTF, Matrix Market."""
 
 import itertools
 from io import BytesIO
@@ -174,6 +174,36 @@ def write_cohort(folder, cohort, lengths):
     folder, people = Path(folder), cohort.people
     write_vcf(folder / "genotypes.vcf.gz", cohort.variants, lengths, people["person"].tolist(), cohort.dosages)
     write_table(folder / "phenotypes.tsv", people[["person", "status"]])
+
+
+def write_gtf(path, exons):
+    """Write gene models as GTF: a line for each gene, its transcript, and the transcript's exons in its own direction.
+
+    Attributes are named as GENCODE names them; genes are numbered ``SIMG00001`` and on, transcripts ``SIMT00001``.
+
+    Parameters
+    ----------
+    path : path
+        Gzipped if it ends in ``.gz``.
+    exons : pandas.DataFrame
+        gene (number), chrom, start, end (0-based half-open; the file's are 1-based, inclusive), strand; those of a
+        gene together and by position.
+    """
+    lines = []
+    for gene, rows in exons.groupby("gene", sort=False):
+        chrom, strand = rows["chrom"].iloc[0], rows["strand"].iloc[0]
+        spans = list(zip(rows["start"], rows["end"]))
+        ids = f'gene_id "SIMG{gene + 1:05}";'
+        of_transcript = f'{ids} transcript_id "SIMT{gene + 1:05}";'
+        features = [("gene", spans[0][0], spans[-1][1], ids), ("transcript", spans[0][0], spans[-1][1], of_transcript)]
+        features += [
+            ("exon", start, end, f"{of_transcript} exon_number {number};")
+            for number, (start, end) in enumerate(spans if strand == "+" else spans[::-1], 1)
+        ]
+        lines += [
+            f"{chrom}\tsimulated\t{kind}\t{a + 1}\t{b}\t.\t{strand}\t.\t{text}\n" for kind, a, b, text in features
+        ]
+    write_text(path, "".join(lines))
 
 
 def write_cells(folder, cells):
