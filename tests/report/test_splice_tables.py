@@ -59,8 +59,12 @@ def test_a_partner_by_hand():
     acceptor, donor = 75, 60 + 17 + 100 + 2
     assert np.isfinite(bits[1][acceptor]) and np.isfinite(bits[0][donor])
     length = exon_bits([donor - acceptor + 1], exon)[0]
-    near, far = (splice_tables._seen(codes, exon, half) for half in (200, 100))
-    for scores, ends in ((near, (length + bits[0][donor], length + bits[1][acceptor])), (far, (-np.inf, -np.inf))):
-        assert scores[acceptor, 1] == pytest.approx(bits[1][acceptor] + np.logaddexp2(ends[0], ALONE))
-        assert scores[donor, 2] == pytest.approx(bits[0][donor] + np.logaddexp2(ends[1], ALONE))
-    assert near[0, 1] < bits[1][acceptor] - 100
+    both = length + bits[0][donor], length + bits[1][acceptor]
+    # Half a context of 200 bases less the partner's own matrix: exons of up to 195 and 186 bases are in sight.
+    for half, partners, sights in ((200, both, (195, 186)), (100, (-np.inf, -np.inf), (95, 86))):
+        scores = splice_tables._seen(codes, exon, half)
+        longer = [np.log2(np.exp2(exon_bits(np.arange(sight + 1, 301), exon)).sum()) for sight in sights]
+        ends = [np.log2(sum(np.exp2(part) for part in parts)) for parts in zip(partners, longer, (ALONE, ALONE))]
+        assert scores[acceptor, 1] == pytest.approx(bits[1][acceptor] + ends[0])
+        assert scores[donor, 2] == pytest.approx(bits[0][donor] + ends[1])
+    assert scores[0, 1] < bits[1][acceptor] - 100

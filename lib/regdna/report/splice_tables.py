@@ -7,7 +7,7 @@ from regdna.data.splice_windows import BEYOND, KINDS
 from regdna.training.metrics import site_scores
 from regdna.worlds.genes import ACCEPTOR_BEFORE, DONOR, DONOR_BEFORE, exon_bits, site_strengths
 
-ALONE = -6.0  # bits that stand for a partner out of sight; about what the best one of a decoy is worth
+ALONE = -6.0  # bits that stand for an exon at the end of a gene, which has no partner
 LOWEST = -1000.0  # bits of what has no GT or AG, below all that have
 DONOR_BEHIND = len(DONOR[0]) - DONOR_BEFORE - 1
 
@@ -58,9 +58,9 @@ def strength_table(blocks):
 def rule_scores(blocks, settings, contexts):
     """Score positions by the simulation's own rule, as far as it can be seen in a context.
 
-    A site's score is its strength and, where the exon's other end is in sight, that of the best partners: strengths and
-    length of the exon between them, summed as probabilities. What neighbors of the exon say is left out, so more than
-    this can be known.
+    A site's score is its strength and that of its possible partners across the exon, each with the length that the exon
+    would have, summed as probabilities; of partners out of sight only the lengths count. What neighbors of the exon say
+    is left out, so more than this can be known.
 
     Parameters
     ----------
@@ -93,9 +93,11 @@ def _seen(codes, exon, half):
     longest = exon["range"][1]
     for kind, other, margin in (("donor", "acceptor", ACCEPTOR_BEFORE), ("acceptor", "donor", DONOR_BEHIND)):
         reach = min(longest - 1, half - margin)
+        # Of an exon that is longer than one sees, no more is known than how common that is.
+        beyond = np.logaddexp2.reduce(exon_bits(np.arange(reach + 2, longest + 1), exon), initial=-np.inf)
         for at in places[kind]:
             low, high = (at - reach, at) if kind == "donor" else (at, at + reach)
             partners = places[other][slice(*np.searchsorted(places[other], (low, high + 1)))]
             bits = strengths[other][partners] + exon_bits(np.abs(at - partners) + 1, exon)
-            scores[at, KINDS[kind]] = strengths[kind][at] + np.logaddexp2.reduce(np.append(bits, ALONE))
+            scores[at, KINDS[kind]] = strengths[kind][at] + np.logaddexp2.reduce([*bits, beyond, ALONE])
     return scores

@@ -1,8 +1,8 @@
 """Real splice sites: those of GUE, which are sequences to be classified, in contexts of several widths.
 
 A sequence of 400 bases is a donor, an acceptor or neither; its middle is the site. Of a smaller context its middle part
-is read. So the top k are sequences here, of which about a third are of each class: much easier than to find a site
-among all positions of a gene, and not to be compared with that.
+is read. So the top k are sequences here, of which about a fifth are of each kind: much easier than to find a site among
+all positions of a gene, and not to be compared with that.
 """
 
 import hashlib
