@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullLocator
 
 from regdna.data.splice_windows import KINDS
 from regdna.worlds.genes import site_strengths
@@ -81,8 +81,8 @@ def plot_contexts(table, rule=None, axes=None):
         if rule is not None:
             ax.plot(rule["context"], rule[column], "--", color="#8c8c8c", lw=1.2, label="the rule, exon by exon")
         contexts = sorted(set(table["context"]))
-        ax.set(xlabel="context, bases", ylabel=f"{name}, mean of donor and acceptor", xscale="log", ylim=(0, 1))
+        ax.set(title="mean of donors and acceptors", xlabel="context, bases", ylabel=name, xscale="log", ylim=(0, 1))
         ax.set_xticks(contexts, [str(context) for context in contexts])
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.xaxis.set_minor_locator(NullLocator())
     axes[-1].legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     return axes
