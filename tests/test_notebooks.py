@@ -47,7 +47,7 @@ QUICK = {
     "14_cells": {"release": "JASPAR2018"},
     "15_genebert": {"steps": 2},
     "16_genebert_tasks": {"steps": 2, "tasks": ["TFBS"]},
-    "16a_disease_risk": {"steps": 2, "experiments": ["CTCF"], "cnn_steps": 20, "splits": [0, 1]},
+    "16a_disease_risk": {"steps": 2, "experiments": ["CTCF"], "splits": [0, 1]},
     "16b_splice_sites": {"steps": 2, "contexts": [80], "blocks": 8, "epochs": 1, "test_genes": 2, "published": []},
     "17_genebert_ablations": {
         "steps": 2,

@@ -31,7 +31,7 @@ def results(tiny_world, tmp_path_factory):
 @pytest.fixture
 def evaluation(tiny_world, results, monkeypatch):
     monkeypatch.setattr(module, "CNN_PLAN", FineTuning(epochs=1))
-    monkeypatch.setattr(module, "TUNE_PLAN", FineTuning(epochs=1))
+    monkeypatch.setattr(module, "TUNE_PLANS", dict.fromkeys(module.FAMILIES, FineTuning(epochs=1)))
     return Evaluation(tiny_world, ["species", "ATAC"], results)
 
 
@@ -98,7 +98,7 @@ def test_bad_input(evaluation, tiny_world, results):
 
 
 def test_genebert_and_the_motifs(cells_world, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "TUNE_PLAN", FineTuning(epochs=1))
+    monkeypatch.setattr(module, "TUNE_PLANS", dict.fromkeys(module.FAMILIES, FineTuning(epochs=1)))
     plan = Multimodal(GENEBERT, steps=9, batch_size=8, stride=4, learning_rate=0.02, warm_up=0.1)
     pretrain_multimodal(cells_world, tmp_path / "pretrained" / "genebert-mini-seq-1", plan, 1)
     evaluation = Evaluation(cells_world, ["TFBS"], tmp_path)

@@ -68,3 +68,11 @@ def test_parts_of_a_batch_are_one_batch(monkeypatch):
     monkeypatch.setattr(module, "batches_of_letters", lambda lengths, order: np.array_split(order, 5))
     parts = fine_tune(findna(), task, replace(PLAN, epochs=2))
     np.testing.assert_allclose(parts.probabilities, whole.probabilities, atol=1e-3)
+
+
+def test_small_tasks_have_more_epochs():
+    torch.manual_seed(0)
+    task = made_task(train=100, validation=20)
+    plan = FineTuning(epochs=2, batch_size=32, least_steps=9)  # four steps an epoch
+    assert len(fine_tune(ConvolutionalClassifier(2), task, plan).history) == 3
+    assert len(fine_tune(ConvolutionalClassifier(2), task, replace(plan, least_steps=8)).history) == 2

@@ -50,8 +50,8 @@ WEIGHTS = ("teacher", "untrained")  # beside what a pretraining is for
 WIDTH = 250  # bases of a window of a world's own tasks
 K = 4
 RELEASE = "JASPAR2018"  # as GeneBERT's
-CNN_PLAN = FineTuning(epochs=10, learning_rate=3e-3, weight_decay=0.01)
-TUNE_PLAN = FineTuning(epochs=3)
+CNN_PLAN = FineTuning(epochs=10, least_steps=600, learning_rate=3e-3, weight_decay=0.01)
+TUNE_PLANS = {"findna": FineTuning(epochs=3), "genebert": FineTuning(epochs=3, least_steps=300)}
 
 
 class Evaluation:
@@ -225,8 +225,9 @@ def _probe(family, task, folder, seed):
     return _probed(task, partial(family.embed, family.read(folder)), seed)
 
 
-def _tune(family, task, folder, seed):
-    return _tuned(task, lambda: family.classifier(family.read(folder), len(task.classes)), TUNE_PLAN, seed)
+def _tune(name, task, folder, seed):
+    family = FAMILIES[name]
+    return _tuned(task, lambda: family.classifier(family.read(folder), len(task.classes)), TUNE_PLANS[name], seed)
 
 
 class _Family(NamedTuple):
@@ -247,7 +248,7 @@ FAMILIES = {
 ALONE = {"kmers": _kmers, "motifs": _motifs, "cnn": _cnn}  # methods without a network
 _SCORES = ALONE | {"probe-tokens": _probe_tokens}
 _SCORES |= {f"probe-{name}": partial(_probe, family) for name, family in FAMILIES.items()}
-_SCORES |= {f"tune-{name}": partial(_tune, family) for name, family in FAMILIES.items()}
+_SCORES |= {f"tune-{name}": partial(_tune, name) for name in FAMILIES}
 
 
 def _probed(task, embedder, seed):
@@ -264,7 +265,7 @@ def _tuned(task, make, plan, seed):
 def _fingerprint(method, folder, seed, task):
     """Whatever the scores depend on, as a hash."""
     digest = hashlib.sha256(
-        repr((__version__, torch.__version__, K, RELEASE, CNN_PLAN, TUNE_PLAN, COLUMNS, method, seed)).encode()
+        repr((__version__, torch.__version__, K, RELEASE, CNN_PLAN, TUNE_PLANS, COLUMNS, method, seed)).encode()
     )
     digest.update(made_from(folder).encode())
     for split, part in sorted(task.parts.items()):

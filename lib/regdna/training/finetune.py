@@ -27,6 +27,8 @@ class FineTuning:
     Attributes
     ----------
     epochs : int
+    least_steps : int
+        If the epochs have fewer steps than that, as those of small tasks have, there are so many more epochs.
     batch_size : int
         Sequences of a step.
     learning_rate, warm_up, weight_decay, clip : float
@@ -35,6 +37,7 @@ class FineTuning:
     """
 
     epochs: int = 3
+    least_steps: int = 0
     batch_size: int = 32
     learning_rate: float = 1e-3
     warm_up: float = 0.1
@@ -112,16 +115,17 @@ def fit_best(network, plan, number, gradient, look, seed):
         By epoch: epoch, loss (mean over its steps) and what ``look`` said.
     """
     steps = -(-number // plan.batch_size)
-    order = endless_order(number, plan.epochs * number, stream(seed, "fine-tuning order"))
+    epochs = max(plan.epochs, -(-plan.least_steps // steps))
+    order = endless_order(number, epochs * number, stream(seed, "fine-tuning order"))
     network.to(this_process().device)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
     )
-    schedule = get_cosine_schedule_with_warmup(optimizer, int(plan.warm_up * steps * plan.epochs), steps * plan.epochs)
+    schedule = get_cosine_schedule_with_warmup(optimizer, int(plan.warm_up * steps * epochs), steps * epochs)
     rows, best, kept = [], -np.inf, None
     with undisturbed():
         torch.manual_seed(seed)
-        for epoch, shuffled in enumerate(order.reshape(plan.epochs, -1)):
+        for epoch, shuffled in enumerate(order.reshape(epochs, -1)):
             network.train()
             losses = []
             for batch in np.array_split(shuffled, steps):

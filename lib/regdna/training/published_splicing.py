@@ -18,7 +18,7 @@ from regdna.data.sequences import Sequences
 from regdna.data.tasks import Part
 from regdna.models.genebert import GeneBERT
 from regdna.models.sequence_classifiers import ConvolutionalClassifier, GeneBERTClassifier
-from regdna.training.evaluation import CNN_PLAN, TUNE_PLAN, kept, made_from, network_of
+from regdna.training.evaluation import CNN_PLAN, TUNE_PLANS, kept, made_from, network_of
 from regdna.training.finetune import fine_tune
 from regdna.training.metrics import site_scores
 from regdna.training.ordered_trainer import undisturbed
@@ -94,7 +94,7 @@ def published_sites(world, results, methods, contexts, seed):
             raise ValueError(f"{method}: methods are cnn, tune-GENEBERT and tune-GENEBERT-untrained")
         for context in contexts:
             path = results / "splicing" / f"published-{method}-{context}-{seed}.json"
-            given = (__version__, torch.__version__, CNN_PLAN, TUNE_PLAN, COLUMNS, method, context, seed)
+            given = (__version__, torch.__version__, CNN_PLAN, TUNE_PLANS, COLUMNS, method, context, seed)
             digest = hashlib.sha256(repr((*given, made_from(folder))).encode())
             for _, part in sorted(task.parts.items()):
                 digest.update(part.sequences.codes.tobytes() + part.labels.tobytes())
@@ -113,7 +113,7 @@ def _row(task, method, folder, context, seed):
         if folder is None:
             classifier, plan = ConvolutionalClassifier(classes), CNN_PLAN
         else:
-            classifier, plan = GeneBERTClassifier(GeneBERT.from_pretrained(folder), classes), TUNE_PLAN
+            classifier, plan = GeneBERTClassifier(GeneBERT.from_pretrained(folder), classes), TUNE_PLANS["genebert"]
     tuned = fine_tune(classifier, task, plan, seed)
     kinds = {kind: task.classes.index(kind) for kind in ("donor", "acceptor")}
     return {
