@@ -126,6 +126,18 @@ class TestAssembly:
         assert "run on 2025-07-08" in cell and "`make book WORLD=yeast`" in cell
         assert "Made with Python 3.11.0, numpy 2.0; 2 input files" in cell
 
+    def test_a_record_of_some_chapters_of_a_simulated_world(self, project, tmp_path):
+        record = project / "book" / "record"
+        (record / "yeast" / "02_two.ipynb").unlink()
+        (record / "yeast").rename(record / "simulated_close")
+        write_text(record / "simulated_close" / "provenance.json", PROVENANCE.replace("yeast", "simulated_close"))
+        only = {"caption": "Record", "chapters": [{"file": "book/record/simulated_close/01_one"}]}
+        write_text(project / "_toc.yml", yaml.safe_dump({**TOC, "parts": [TOC["parts"][0], only, TOC["parts"][2]]}))
+        build_site(tmp_path / "site", "simulated", project / "executed")
+        cell = first_cell(tmp_path / "site" / "source" / "book" / "record" / "simulated_close" / "01_one.ipynb")
+        assert ":::{admonition} Simulated data, from the published record\n:class: warning\n" in cell
+        assert "more in chapter 2." in cell  # of which there is no page to link to
+
     def test_title_names_the_experiment(self, source):
         assert first_cell(source / "notebooks" / "02_two.ipynb").startswith("# Two: REST\n")
         assert first_cell(source / "notebooks" / "02_two-CTCF.ipynb").startswith("# Two: CTCF\n")

@@ -70,10 +70,9 @@ def build_site(folder, world, notebooks, only=None):
     status = [_place(path, source / "notebooks", _live_banner(world)) for path in executed]
     records = [] if only else [record for record in sorted(RECORDS.glob("*/")) if record.name != world]
     for record in records:
-        banner = _record_banner(read_provenance(record))
-        status += [
-            _place(path, source / "book" / "record" / record.name, banner) for path in executed_notebooks(record)
-        ]
+        banner, pages = _record_banner(read_provenance(record)), source / "book" / "record" / record.name
+        status += [_place(path, pages, banner) for path in executed_notebooks(record)]
+        _drop_other_links(pages)  # a record may hold some chapters only
     if only:
         _drop_other_links(source / "notebooks")
         toc = _only_toc(source, only)
@@ -119,11 +118,11 @@ def _live_banner(world):
 
 def _record_banner(provenance):
     opened = open_source(provenance["world"])
-    kind = "Real data" if not opened.simulated else "Simulated data"
+    kind, color = ("Simulated data", "warning") if opened.simulated else ("Real data", "tip")
     again = opened.name if opened.name in collection_names() else f"book WORLD={opened.name}"
     versions = ", ".join(f"{name} {number}" for name, number in provenance["versions"].items())
     return lambda run: (
-        f":::{{admonition}} {kind}, from the published record\n:class: tip\n"
+        f":::{{admonition}} {kind}, from the published record\n:class: {color}\n"
         f"Computed on {opened.title} (`{opened.name}`), {_cost(run)}, and kept as it was. "
         f"Recompute it with `make {again}`.\n\n"
         f"Made with Python {provenance['python']}, {versions}; {len(provenance['inputs'])} input files are listed with "
