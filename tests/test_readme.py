@@ -1,4 +1,4 @@
-"""The README's results on real data are those of the record."""
+"""The README's results are those of the record."""
 
 import re
 from pathlib import Path
@@ -57,10 +57,24 @@ def test_what_is_said_of_findna_is_in_the_record():
     """Tasks won, mean gain and p of the two pretrainings, as the table of chapter 12 has them."""
     text = (PROJECT / "README.md").read_text()
     said = re.findall(r"on (\d) of (\d) \((?:mean gain )?([\d.]+), p = ([\d.]+)\)", text)
-    page = (PROJECT / "book" / "record" / "yeast" / "12_findna_tasks.ipynb").read_text()
-    cells = re.findall(
-        r"class=\\\"data row(\d) col(\d)\\\" >([^<]*)<", page.split("every_seed</th>")[1].split("</table>")[0]
-    )
-    rows = {(row, col): value for row, col, value in cells}
-    found = [(rows[row, "1"], rows[row, "0"], rows[row, "3"].lstrip("+"), rows[row, "4"]) for row in ("1", "0")]
+    duels = duels_of("yeast/12_findna_tasks")
+    found = [(won, tasks, gain.lstrip("+"), p) for tasks, won, _, gain, p in (duels[1], duels[0])]
     assert said == found
+
+
+def test_what_is_said_of_genebert_is_in_the_record():
+    """The matrix against sequence alone, untrained weights and motif scores, as the table of chapter 16 has them."""
+    text = (PROJECT / "README.md").read_text()
+    said = re.findall(r"(\d) of (\d) tasks[ ,(]+([+-][\d.]+), p = ([\d.]+); with every seed on (\d)\)", text)
+    duels = duels_of("simulated/16_genebert_tasks")
+    found = [(won, tasks, gain, p, every) for tasks, won, every, gain, p in (duels[0], duels[1], duels[4])]
+    assert said == found
+
+
+def duels_of(page):
+    """The rows of a recorded page's table of duels: tasks, won, every seed, gain, p, as text."""
+    source = (PROJECT / "book" / "record" / f"{page}.ipynb").read_text()
+    table = source.split("every_seed</th>")[1].split("</table>")[0]
+    cells = re.findall(r"class=\\\"data row(\d) col\d\\\" >([^<]*)<", table)
+    numbers = sorted({row for row, _ in cells})
+    return [tuple(value for at, value in cells if at == row) for row in numbers]
